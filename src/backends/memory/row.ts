@@ -1,0 +1,72 @@
+/** One record as the memory backend holds it: four words for the common case, the rest only where there is one. */
+
+import type {
+  CancelRequest,
+  LogLine,
+  Progress,
+  StoredRecord,
+  TaskSpec,
+  TaskState,
+} from '../../task/record.ts'
+import type { LogPatch } from '../backend.ts'
+
+export interface Row {
+  readonly position: number
+  readonly spec: TaskSpec
+  state: TaskState
+  /** The next of the finished rows, in the order in which they ended. */
+  nextFinished: Row | undefined
+  extras: RowExtras | undefined
+}
+
+/** What most records never have. */
+export interface RowExtras {
+  progress: Progress | undefined
+  cancelRequest: CancelRequest | undefined
+  /** The fence after a cancel took the record for its caller: repeating that call answers the same. */
+  cancelFence: number
+  retriedBy: string | undefined
+  readonly lines: LogLine[]
+  dropped: number
+  /** The fence that `chunks` counts for. */
+  chunkFence: number
+  chunks: number
+}
+
+export function extrasOf(row: Row): RowExtras {
+  return (row.extras ??= {
+    progress: undefined,
+    cancelRequest: undefined,
+    cancelFence: -1,
+    retriedBy: undefined,
+    lines: [],
+    dropped: 0,
+    chunkFence: -1,
+    chunks: 0,
+  })
+}
+
+/** A snapshot of the row: rows change in place, answers do not. */
+export function snapshot(row: Row): StoredRecord {
+  const { position, spec, state, extras } = row
+  if (extras === undefined) return { spec, state, position }
+  const { progress, cancelRequest, retriedBy } = extras
+  return { spec, state, position, progress, cancelRequest, retriedBy }
+}
+
+/** Whether this chunk of lines is stored already. */
+export function hasChunk(row: Row, patch: LogPatch): boolean {
+  const { extras } = row
+  if (extras === undefined || patch.fence > extras.chunkFence) return false
+  return patch.fence < extras.chunkFence || patch.chunk < extras.chunks
+}
+
+/** Stores a chunk. Lines are copied: the caller's array may be one that it uses again. */
+export function addChunk(row: Row, patch: LogPatch): void {
+  const extras = extrasOf(row)
+  for (const line of patch.lines) extras.lines.push(line)
+  extras.dropped = patch.dropped
+  extras.chunkFence = patch.fence
+  extras.chunks = patch.chunk + 1
+  if (patch.progress !== undefined) extras.progress = patch.progress
+}

@@ -1,0 +1,153 @@
+/** Records in one SQLite file, shared by the processes of a machine. */
+
+import type { Backend, Owner, RecordQuery } from '../backend.ts'
+import { createMembers } from './members.ts'
+import { checkSettings, type SqliteBackendOptions } from './options.ts'
+import { lockPath, probeLock, removeLock } from './owner-lock.ts'
+import type { Store } from './store.ts'
+
+/**
+ * Keeps records in the SQLite file at `path`, which is made when it does not exist; its directory has to.
+ *
+ * Processes of one machine can share the file; it belongs on a local disk. Calls of one turn of the event loop are
+ * committed together. Beside the file lie SQLite's own `-wal` and `-shm`, and a `.lock` for each running executor.
+ *
+ * @throws {InvalidOptionsError} INVALID_OPTIONS naming the option; `':memory:'` is refused, see `memoryBackend`
+ * @example
+ * const executor = createExecutor({ tasks: [], backend: sqliteBackend('tasks.db') })
+ */
+export function sqliteBackend(path: string, options: SqliteBackendOptions = {}): Backend {
+  const settings = checkSettings(path, options)
+  const members = createMembers(settings)
+  const listeners = new Set<() => void>()
+
+  function nudge(): void {
+    for (const listener of listeners) listener()
+  }
+
+  /** Runs `work` with the next group, for the executor that calls. */
+  async function run<T>(
+    operation: string,
+    { executorId }: Owner,
+    work: (store: Store, number: number) => T,
+  ): Promise<T> {
+    members.check(executorId, operation)
+    const store = members.store(operation)
+    return await store.queue.run(operation, 1, () => work(store, members.number(executorId)))
+  }
+
+  async function read<T>(operation: string, work: (store: Store) => T): Promise<T> {
+    const store = members.store(operation)
+    return await store.queue.read(operation, () => work(store))
+  }
+
+  return {
+    name: 'sqlite',
+    capabilities: {
+      durable: settings.durability,
+      shared: true,
+      transactional: false,
+      maxQueued: Infinity,
+    },
+    queries: {
+      list: (query: RecordQuery) => read('list', ({ queries }) => queries.list(query)),
+      countByStatus: () => read('countByStatus', ({ queries }) => queries.countByStatus()),
+    },
+
+    open: (owner) => members.join(owner),
+
+    async insert(records) {
+      const { queue, insert } = members.store('insert')
+      let hasUnowned = false
+      for (const { state } of records) {
+        if (state.owner === null) hasUnowned = true
+        else members.check(state.owner, 'insert')
+      }
+      const results = await queue.run('insert', records.length, () => insert(records))
+      if (hasUnowned) nudge()
+      return results
+    },
+
+    claim: (owner, query) => run('claim', owner, ({ claim }, number) => claim.claim(number, query)),
+
+    async update(patches) {
+      const { queue, update } = members.store('update')
+      let hasUnowned = false
+      for (const { owner, state } of patches) {
+        members.check(owner, 'update')
+        if (state.owner === null && state.endedAt === undefined) hasUnowned = true
+      }
+      const results = await queue.run('update', patches.length, () => patches.map(update.state))
+      if (hasUnowned) nudge()
+      return results
+    },
+
+    async append(patches) {
+      const { queue, update } = members.store('append')
+      for (const { owner } of patches) members.check(owner, 'append')
+      return await queue.run('append', patches.length, () => patches.map(update.logs))
+    },
+
+    requestCancel: (owner, id, request) =>
+      run('requestCancel', owner, ({ claim }, number) =>
+        claim.cancel(number, owner.executorId, id, request),
+      ),
+
+    beat: (owner) => run('beat', owner, ({ owners }, number) => owners.beat(number, owner.now)),
+
+    async deadOwners(owner, beatBefore) {
+      members.check(owner.executorId, 'deadOwners')
+      const { Database } = members.store('deadOwners')
+      const others = await read('deadOwners', ({ owners }) =>
+        owners.others(members.number(owner.executorId)),
+      )
+      const dead = others.filter(({ id, registered, beat_at: beatAt }) => {
+        if (members.has(id)) return false
+        const lock = probeLock(Database, lockPath(settings.path, id))
+        return lock === 'missing' ? registered === 0 || beatAt < beatBefore : lock === 'free'
+      })
+      return dead.map(({ id }) => id)
+    },
+
+    async adopt(owner, deadOwner, names, limit) {
+      const { Database } = members.store('adopt')
+      const lock = lockPath(settings.path, deadOwner)
+      // It may have come back since it was found dead.
+      if (members.has(deadOwner) || probeLock(Database, lock) === 'held') return []
+      const { records, isForgotten } = await run('adopt', owner, ({ claim, owners }, number) => {
+        const dead = owners.find(deadOwner)
+        if (dead === undefined) return { records: [], isForgotten: true }
+        const adopted = claim.adopt(number, dead, names, limit)
+        owners.unregister(dead)
+        return { records: adopted, isForgotten: owners.isForgotten(dead) }
+      })
+      if (isForgotten) removeLock(Database, lock)
+      // Records of other names have lost their owner.
+      nudge()
+      return records
+    },
+
+    owned: (owner) => run('owned', owner, ({ queries }, number) => queries.owned(number)),
+
+    countUnknown: (names) => read('countUnknown', ({ claim }) => claim.countUnknown(names)),
+
+    get: (id) => read('get', ({ queries }) => queries.get(id)),
+
+    logs: (id) => read('logs', ({ update }) => update.storedLogs(id)),
+
+    async sweep(retention) {
+      const { queue, sweep } = members.store('sweep')
+      return await queue.run('sweep', retention.limit, () => sweep(retention))
+    },
+
+    onUnowned(listener) {
+      const own = (): void => listener()
+      listeners.add(own)
+      return () => {
+        listeners.delete(own)
+      }
+    },
+
+    close: (owner) => members.leave(owner),
+  }
+}

@@ -1,0 +1,81 @@
+/** A state as text: one line of JSON with what has no column, then the result as it came. */
+
+import type { Hold, TaskState } from '../../task/record.ts'
+import type { SerializedError } from '../../task/serialized-error.ts'
+import { STATUSES, type Status } from '../../task/status.ts'
+import { splitText, storable } from './spec-text.ts'
+
+/** The columns that hold the rest of a state. */
+export interface StateColumns {
+  readonly status: number
+  readonly fence: number
+  readonly ended_at: number | null
+}
+
+interface Head {
+  readonly starts?: number
+  readonly recoveries?: number
+  readonly crashes?: number
+  readonly dueAt: number
+  readonly startedAt?: number
+  readonly waitMs?: number
+  readonly durationMs?: number
+  readonly resultError?: SerializedError
+  readonly error?: SerializedError
+  readonly reason?: string
+  readonly cancelledBy?: string
+  readonly hold?: Hold
+}
+
+const STATUS_NUMBERS = Object.fromEntries(
+  STATUSES.map((status, index) => [status, index]),
+) as Readonly<Record<Status, number>>
+
+export function statusNumber(status: Status): number {
+  return STATUS_NUMBERS[status]
+}
+
+export function statusOf(number: number): Status {
+  return STATUSES[number] ?? 'failed'
+}
+
+// By hand, like the spec's: written two or three times per task.
+export function stateText(state: TaskState): string {
+  let text = `{"dueAt":${state.dueAt}`
+  if (state.starts !== 0) text += `,"starts":${state.starts}`
+  if (state.recoveries !== 0) text += `,"recoveries":${state.recoveries}`
+  if (state.crashes !== 0) text += `,"crashes":${state.crashes}`
+  if (state.startedAt !== undefined) text += `,"startedAt":${state.startedAt}`
+  if (state.waitMs !== undefined) text += `,"waitMs":${state.waitMs}`
+  if (state.durationMs !== undefined) text += `,"durationMs":${state.durationMs}`
+  if (state.resultError !== undefined) text += `,"resultError":${JSON.stringify(state.resultError)}`
+  if (state.error !== undefined) text += `,"error":${JSON.stringify(state.error)}`
+  if (state.reason !== undefined) text += `,"reason":${JSON.stringify(state.reason)}`
+  if (state.cancelledBy !== undefined) text += `,"cancelledBy":${JSON.stringify(state.cancelledBy)}`
+  if (state.hold !== undefined) text += `,"hold":"${state.hold}"`
+  return state.resultJson === undefined ? `${text}}` : `${text}}\n${storable(state.resultJson)}`
+}
+
+export function stateFrom(columns: StateColumns, owner: string | null, text: string): TaskState {
+  const [headText, resultJson] = splitText(text)
+  const head = JSON.parse(headText) as Head
+  return {
+    status: statusOf(columns.status),
+    owner,
+    fence: columns.fence,
+    starts: head.starts ?? 0,
+    recoveries: head.recoveries ?? 0,
+    crashes: head.crashes ?? 0,
+    dueAt: head.dueAt,
+    startedAt: head.startedAt,
+    endedAt: columns.ended_at ?? undefined,
+    waitMs: head.waitMs,
+    durationMs: head.durationMs,
+    resultJson,
+    resultError: head.resultError,
+    error: head.error,
+    reason: head.reason,
+    cancelledBy: head.cancelledBy,
+    hold: head.hold,
+  }
+}

@@ -1,0 +1,110 @@
+/** Replacing states and appending logs: each patch refused unless the stored owner and fence are the writer's. */
+
+import type { DatabaseSync } from 'node:sqlite'
+import { isTerminal } from '../../task/status.ts'
+import type { LogPatch, StatePatch, StoredLogs, WriteResult } from '../backend.ts'
+import type { LogLine } from '../../task/record.ts'
+import { stateText, statusNumber } from './state-text.ts'
+
+/** Runs in a transaction. */
+export interface Update {
+  state(patch: StatePatch): WriteResult
+  logs(patch: LogPatch): WriteResult
+  storedLogs(id: string): StoredLogs
+}
+
+export function createUpdate(
+  db: DatabaseSync,
+  ownerNumber: (executorId: string) => number,
+): Update {
+  // Without `owner` and `ended_at` in it, no index has to be looked at.
+  const keepOwner = db.prepare(`UPDATE tasks SET status = ?, fence = ?, held = ?, state = ?
+    WHERE seq = ? AND owner = ? AND fence = ?`)
+  const changeOwner = db.prepare(`UPDATE tasks
+    SET status = ?, fence = ?, held = ?, state = ?, owner = ?, ended_at = ?
+    WHERE seq = ? AND owner = ? AND fence = ?`)
+  const select = db.prepare('SELECT status, fence, owner, state FROM tasks WHERE seq = ?')
+  const freeKey = db.prepare(
+    'DELETE FROM keys WHERE key = (SELECT key FROM tasks WHERE seq = ?) AND seq = ?',
+  )
+  const addChunk = db.prepare(`INSERT OR IGNORE INTO logs (seq, fence, chunk, dropped, lines)
+    SELECT ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM tasks WHERE seq = ? AND owner = ? AND fence = ?)`)
+  const hasChunk = db.prepare('SELECT 1 FROM logs WHERE seq = ? AND fence = ? AND chunk = ?')
+  const setProgress = db.prepare(
+    'UPDATE tasks SET progress = ? WHERE seq = ? AND owner = ? AND fence = ?',
+  )
+  const chunks = db.prepare(`SELECT lines, dropped FROM logs
+    WHERE seq = (SELECT seq FROM tasks WHERE id = ?) ORDER BY fence, chunk`)
+
+  return {
+    state(patch) {
+      const { position, fence, state } = patch
+      const writer = ownerNumber(patch.owner)
+      const status = statusNumber(state.status)
+      const held = state.hold === undefined ? 0 : 1
+      const text = stateText(state)
+      let owner: number | null = writer
+      let result
+      if (state.owner === patch.owner) {
+        result = keepOwner.run(status, state.fence, held, text, position, writer, fence)
+      } else {
+        owner = state.owner === null ? null : ownerNumber(state.owner)
+        const endedAt = isTerminal(state.status) ? (state.endedAt ?? 0) : null
+        result = changeOwner.run(
+          status,
+          state.fence,
+          held,
+          text,
+          owner,
+          endedAt,
+          position,
+          writer,
+          fence,
+        )
+      }
+      if (result.changes === 0) {
+        const row = select.get(position) as
+          | { status: number; fence: number; owner: number | null; state: string }
+          | undefined
+        const isRepeat =
+          row?.status === status &&
+          row.fence === state.fence &&
+          row.owner === owner &&
+          row.state === text
+        return isRepeat ? 'ok' : 'stale'
+      }
+      if (patch.freesKey) freeKey.run(position, position)
+      return 'ok'
+    },
+
+    logs(patch) {
+      const { position, fence, chunk, dropped, lines, progress } = patch
+      const owner = ownerNumber(patch.owner)
+      if (progress !== undefined) {
+        const { changes } = setProgress.run(JSON.stringify(progress), position, owner, fence)
+        if (changes === 1 && lines.length === 0 && dropped === 0) return 'ok'
+      }
+      const text = JSON.stringify(lines)
+      const { changes } = addChunk.run(
+        position,
+        fence,
+        chunk,
+        dropped,
+        text,
+        position,
+        owner,
+        fence,
+      )
+      if (changes === 1) return 'ok'
+      return hasChunk.get(position, fence, chunk) === undefined ? 'stale' : 'ok'
+    },
+
+    storedLogs(id) {
+      const rows = chunks.all(id) as unknown as { lines: string; dropped: number }[]
+      return {
+        lines: rows.flatMap((row) => JSON.parse(row.lines) as LogLine[]),
+        dropped: rows.at(-1)?.dropped ?? 0,
+      }
+    },
+  }
+}

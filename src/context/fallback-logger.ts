@@ -1,0 +1,97 @@
+/** Where lines go that are written outside a task, and the floor below which nobody wants a line at all. */
+
+import { InvalidOptionsError } from '../task/errors.ts'
+import { LEVELS, parseLevel, SILENT, type Level } from '../task/level.ts'
+import { plainFields } from '../task/plain-data.ts'
+import type { FallbackLogger } from '../task/run-context.ts'
+
+const stderrLogger: FallbackLogger = {
+  minLevel: 'info',
+  debug: (message, extra) => writeLine('DEBUG', message, extra),
+  info: (message, extra) => writeLine('INFO', message, extra),
+  warning: (message, extra) => writeLine('WARNING', message, extra),
+  error: (message, extra) => writeLine('ERROR', message, extra),
+}
+
+let logger: FallbackLogger = stderrLogger
+let loggerFloor: number = LEVELS.info
+
+/**
+ * Sets where `taskLog` writes outside a task, and where failures and warnings go when an executor was given no
+ * `observers`. Default: one line on stderr, from `info` up. `null` restores the default.
+ *
+ * @throws {InvalidOptionsError} INVALID_OPTIONS when it has none of the methods debug, info, warn(ing), error
+ */
+export function setFallbackLogger(next: FallbackLogger | null): void {
+  if (next === null) {
+    logger = stderrLogger
+  } else {
+    if (!hasMethod(next)) {
+      throw new InvalidOptionsError('logger', 'an object with debug, info, warn and error, or null', next, 'setFallbackLogger: ')
+    }
+    logger = next
+  }
+  loggerFloor = LEVELS[parseLevel(logger.minLevel ?? 'debug', 'minLevel')]
+  refreshFloor()
+}
+
+/** Writes one line to the fallback logger. Never throws. */
+export function logFallback(level: Level, message: string, extra?: unknown): void {
+  if (LEVELS[level] < loggerFloor) return
+  try {
+    const method =
+      level === 'warning' ? (logger.warning ?? logger.warn) : (logger[level] ?? (level === 'debug' ? undefined : logger.info))
+    if (extra === undefined) method?.call(logger, message)
+    else method?.call(logger, message, extra)
+  } catch {
+    // A logger that throws must not take its caller down; there is nowhere left to say so.
+  }
+}
+
+/** Something that wants log lines from some rank up; an executor has one. */
+export interface LogFloor {
+  rank: number
+}
+
+const floors = new Set<LogFloor>()
+
+/** The lowest rank that anybody wants: read on every log call before anything else happens. */
+export let lowestFloor: number = LEVELS.info
+
+/** Takes `floor` into account from now on; answers a function that ends it. */
+export function addLogFloor(floor: LogFloor): () => void {
+  floors.add(floor)
+  refreshFloor()
+  return () => {
+    floors.delete(floor)
+    refreshFloor()
+  }
+}
+
+/** To be called when a floor has changed. */
+export function refreshFloor(): void {
+  let lowest = Math.min(loggerFloor, SILENT)
+  for (const floor of floors) if (floor.rank < lowest) lowest = floor.rank
+  lowestFloor = lowest
+}
+
+function hasMethod(value: unknown): boolean {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false
+  const methods = value as Record<string, unknown>
+  return ['debug', 'info', 'warn', 'warning', 'error'].some((name) => typeof methods[name] === 'function')
+}
+
+function writeLine(label: string, message: string, extra: unknown): void {
+  const fields = plainFields(extra)
+  const tail = fields === undefined ? '' : ` ${JSON.stringify(fields)}`
+  const line = `${new Date().toISOString()} ${label} ${message}${tail}`
+  process.stderr.write(`${oneLine(line)}\n`)
+}
+
+// One call, one line: what could break or forge a line is escaped.
+function oneLine(text: string): string {
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+}

@@ -1,0 +1,150 @@
+/** The local engine: slots of this process, a ready queue, and one timer for what is due later. */
+
+import type { Deadline } from '../../task/timer-queue.ts'
+import type { Engine, EngineHost, EngineItem } from '../engine.ts'
+import { createReadyQueue, goesBefore, type ReadyQueue } from './ready-queue.ts'
+
+/** Runs attempts in this process, at most `concurrency` at once, by priority, then in order of insertion. */
+export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item> {
+  const ready = createReadyQueue<Item>()
+  // Tasks at a limit of their own wait aside, so that they hold up no other task.
+  const limited = new Map<string, { active: number; waiting: ReadyQueue<Item> }>()
+  const later = new Map<Item, Deadline>()
+  let host: EngineHost<Item>
+  let active = 0
+  let aside = 0
+  let paused = false
+  let stopped = false
+  let pumpIsDue = false
+
+  function limitOf(name: string): { active: number; waiting: ReadyQueue<Item> } | undefined {
+    let entry = limited.get(name)
+    if (entry === undefined) {
+      if (host.taskConcurrency(name) === Infinity) return undefined
+      entry = { active: 0, waiting: createReadyQueue<Item>() }
+      limited.set(name, entry)
+    }
+    return entry
+  }
+
+  function take(item: Item): void {
+    active += 1
+    const own = limitOf(item.name)
+    if (own !== undefined) own.active += 1
+  }
+
+  function isAtOwnLimit(name: string): boolean {
+    const own = limitOf(name)
+    return own !== undefined && own.active >= host.taskConcurrency(name)
+  }
+
+  function schedulePump(): void {
+    if (pumpIsDue) return
+    pumpIsDue = true
+    host.defer(pump)
+  }
+
+  function pump(): void {
+    pumpIsDue = false
+    while (!paused && !stopped && active < host.concurrency()) {
+      const item = ready.pop()
+      if (item === undefined) return
+      const own = limitOf(item.name)
+      if (own !== undefined && own.active >= host.taskConcurrency(item.name)) {
+        own.waiting.push(item)
+        aside += 1
+        continue
+      }
+      take(item)
+      void host.run(item)
+    }
+  }
+
+  // Those that waited aside go back with their old place, so the order among all of them stays exact.
+  function readmit(own: { active: number; waiting: ReadyQueue<Item> }, name: string): void {
+    let free = host.taskConcurrency(name) - own.active
+    for (; free > 0; free--) {
+      const item = own.waiting.pop()
+      if (item === undefined) return
+      aside -= 1
+      ready.push(item)
+    }
+  }
+
+  function enter(item: Item): void {
+    ready.push(item)
+    if (active < host.concurrency()) schedulePump()
+  }
+
+  return {
+    name: 'local',
+    start(given) {
+      host = given
+    },
+    reserve(item) {
+      if (paused || stopped || active >= host.concurrency()) return false
+      const next = ready.peek()
+      if (next !== undefined && goesBefore(next, item)) return false
+      if (isAtOwnLimit(item.name)) return false
+      take(item)
+      return true
+    },
+    add(item) {
+      if (stopped) return
+      const delayMs = item.dueAt - host.clock.now()
+      if (delayMs <= 0) {
+        enter(item)
+        return
+      }
+      const come = (): void => {
+        later.delete(item)
+        // Timers go by the monotonic clock; when the wall clock was set back meanwhile, the delay still counts.
+        enter(item)
+      }
+      later.set(item, host.timers.after(delayMs, come, item.keepAlive))
+    },
+    remove(item) {
+      const deadline = later.get(item)
+      if (deadline !== undefined) {
+        deadline.cancel()
+        later.delete(item)
+        return true
+      }
+      if (ready.remove(item)) return true
+      const own = limited.get(item.name)
+      if (own?.waiting.remove(item) !== true) return false
+      aside -= 1
+      return true
+    },
+    release(item) {
+      active -= 1
+      const own = limited.get(item.name)
+      if (own !== undefined) {
+        own.active -= 1
+        readmit(own, item.name)
+      }
+      if (ready.size > 0) schedulePump()
+    },
+    pause() {
+      paused = true
+    },
+    resume() {
+      paused = false
+      schedulePump()
+    },
+    refresh() {
+      for (const [name, own] of limited) readmit(own, name)
+      schedulePump()
+    },
+    stats: () => ({ active, waiting: ready.size + aside, scheduled: later.size }),
+    stop() {
+      stopped = true
+      const items = [...later.keys()]
+      for (const deadline of later.values()) deadline.cancel()
+      later.clear()
+      for (const own of limited.values()) items.push(...own.waiting.removeAll())
+      aside = 0
+      return [...ready.removeAll(), ...items]
+    },
+  }
+}

@@ -1,0 +1,160 @@
+/** The in-process fan-out of events: synchronous, in order, and unable to fail. */
+
+import { EventEmitter } from 'eventemitter3'
+import { LEVELS, SILENT } from '../task/level.ts'
+import { EVENT_LEVELS, type EventOf, type EventType, type PlainsightEvent } from './event.ts'
+import type { LevelFilter } from './level-filter.ts'
+
+/** Something that receives events. */
+export interface BusListener {
+  readonly name: string
+  readonly filter: LevelFilter
+  /** Types wanted whatever their level. */
+  readonly types: ReadonlySet<EventType> | undefined
+  /** Whether it wants other types than `task.log`. */
+  readonly lifecycle: boolean
+  /** Must not throw: whoever attaches a listener guards it. */
+  receive(event: PlainsightEvent): void
+}
+
+/** Typed subscriptions by event name. */
+export interface EventSource {
+  /** Calls `listener` for every event of `type`, whatever its level. Answers a function that ends it. */
+  on<Type extends EventType>(type: Type, listener: (event: EventOf<Type>) => unknown): () => void
+  /** As `on`, for the next event only. */
+  once<Type extends EventType>(type: Type, listener: (event: EventOf<Type>) => unknown): () => void
+}
+
+export interface Bus {
+  /** Whether anybody may want an event of this type: check it before building one. */
+  readonly wanted: Readonly<Record<EventType, boolean>>
+  /** The lowest rank at which anybody may want a `task.log`. */
+  readonly logFloor: number
+  /** Delivers to everybody whose filter the event passes. One published during a delivery waits its turn. */
+  publish(event: PlainsightEvent, except?: BusListener): void
+  attach(listener: BusListener): () => void
+  readonly events: EventSource
+}
+
+const TYPES = Object.keys(EVENT_LEVELS) as EventType[]
+
+/**
+ * @param onListenerError - told of what an `events.on` listener threw or rejected with
+ * @param onRoutesChange - told when `wanted` or `logFloor` may have changed
+ */
+export function createBus(
+  onListenerError: (type: EventType, error: unknown) => void,
+  onRoutesChange: () => void,
+): Bus {
+  const emitter = new EventEmitter<EventType>()
+  const wanted = Object.fromEntries(TYPES.map((type) => [type, false])) as Record<EventType, boolean>
+  // Replaced as a whole when listeners come and go, so that a delivery under way keeps its list.
+  let routes = new Map<EventType, readonly BusListener[]>()
+  let listeners: readonly BusListener[] = []
+  let logFloor: number = SILENT
+  let delivering = false
+  const queue: [PlainsightEvent, BusListener | undefined][] = []
+
+  function reroute(): void {
+    routes = new Map()
+    for (const type of TYPES) {
+      const list = listeners.filter((listener) => mayWant(listener, type))
+      routes.set(type, list)
+      wanted[type] = list.length > 0 || emitter.listenerCount(type) > 0
+    }
+    logFloor = emitter.listenerCount('task.log') > 0 ? LEVELS.debug : SILENT
+    for (const listener of routes.get('task.log') ?? []) {
+      const floor = listener.types?.has('task.log') === true ? LEVELS.debug : listener.filter.floor
+      if (floor < logFloor) logFloor = floor
+    }
+    onRoutesChange()
+  }
+
+  function deliver(event: PlainsightEvent, except: BusListener | undefined): void {
+    const list = routes.get(event.type)
+    if (list !== undefined) {
+      for (const listener of list) {
+        if (listener !== except && passes(listener, event)) listener.receive(event)
+      }
+    }
+    if (emitter.listenerCount(event.type) > 0) emitter.emit(event.type, event)
+  }
+
+  function subscribe<Type extends EventType>(
+    type: Type,
+    listener: (event: EventOf<Type>) => unknown,
+    once: boolean,
+  ): () => void {
+    // eventemitter3's emit stops at the first listener that throws: guard inside each one.
+    const guarded = (event: EventOf<Type>): void => {
+      if (once) off()
+      try {
+        const answer = listener(event)
+        if (isThenable(answer)) answer.then(undefined, (error: unknown) => onListenerError(type, error))
+      } catch (error) {
+        onListenerError(type, error)
+      }
+    }
+    const off = (): void => {
+      emitter.off(type, guarded)
+      reroute()
+    }
+    emitter.on(type, guarded)
+    reroute()
+    return off
+  }
+
+  return {
+    wanted,
+    get logFloor() {
+      return logFloor
+    },
+    publish(event, except) {
+      if (delivering) {
+        queue.push([event, except])
+        return
+      }
+      delivering = true
+      try {
+        deliver(event, except)
+        for (let next = queue.shift(); next !== undefined; next = queue.shift()) deliver(next[0], next[1])
+      } finally {
+        delivering = false
+      }
+    },
+    attach(listener) {
+      listeners = [...listeners, listener]
+      reroute()
+      return () => {
+        listeners = listeners.filter((each) => each !== listener)
+        reroute()
+      }
+    },
+    events: {
+      on: (type, listener) => subscribe(type, listener, false),
+      once: (type, listener) => subscribe(type, listener, true),
+    },
+  }
+}
+
+/** Whether `value` can be awaited. A getter that throws makes it no. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false
+  return typeof (value as { then?: unknown }).then === 'function'
+}
+
+function mayWant(listener: BusListener, type: EventType): boolean {
+  if (listener.types?.has(type) === true) return true
+  if (type !== 'task.log' && !listener.lifecycle) return false
+  // Only these three have a level that differs from event to event; their highest decides.
+  const highest =
+    type === 'task.log' || type === 'task.failed' ? 'error' : type === 'attempt.failed' ? 'warning' : EVENT_LEVELS[type]
+  return LEVELS[highest] >= listener.filter.floor
+}
+
+function passes(listener: BusListener, event: PlainsightEvent): boolean {
+  if (listener.types?.has(event.type) === true) return true
+  const { floor, floorFor } = listener.filter
+  const rank = LEVELS[event.level]
+  return rank >= floor && (floorFor === undefined || rank >= floorFor(event))
+}

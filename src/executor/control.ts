@@ -1,0 +1,146 @@
+/** Cancelling, and retrying by hand. */
+
+import type { CancelOptions, TaskHandle } from '../task/enqueue-options.ts'
+import { DuplicateTaskError, InvalidOptionsError, ResultUnavailableError } from '../task/errors.ts'
+import type { CancelRequest, TaskSpec } from '../task/record.ts'
+import { revivedOptions } from '../task/resolve-options.ts'
+import { isTerminal } from '../task/status.ts'
+import { transition } from '../task/transition.ts'
+import type { EnqueueOptions } from '../task/enqueue-options.ts'
+import type { Attempts } from './attempt.ts'
+import { ownerNow, type Core } from './core.ts'
+import type { Enqueuer } from './enqueue.ts'
+import * as lifecycle from '../events/lifecycle.ts'
+import type { LiveTask } from './live-task.ts'
+import { callStore } from './persist.ts'
+
+const MAX_REASON = 1_000
+
+/** @returns true when the task is cancelled, or was asked to; false when it has ended otherwise or does not exist */
+export async function cancelTask(
+  core: Core,
+  attempts: Attempts,
+  id: string,
+  options: CancelOptions = {},
+): Promise<boolean> {
+  if (typeof id !== 'string') throw new InvalidOptionsError('id', 'a string', id, 'cancel: ')
+  const request = checkRequest(options)
+  const live = core.live.get(id)
+  if (live !== undefined && !live.isDone) {
+    if (live.attempt === undefined && !live.isSettling && core.engine.remove(live)) {
+      return endCancelled(core, attempts, live, request)
+    }
+    // Running: the store hears of it too, so that a crash does not forget it.
+    requestHere(core, attempts, live, request)
+  }
+  const answer = await callStore(core, 'persist', 'requestCancel', () =>
+    core.backend.requestCancel(ownerNow(core), id, request),
+  )
+  switch (answer.type) {
+    case 'missing':
+      return false
+    case 'ended':
+      return answer.status === 'cancelled'
+    case 'requested':
+      return true
+    case 'claimed': {
+      const { spec, state } = answer.record
+      const next = transition(spec, state, { type: 'cancel', ...request }, core.clock.now())
+      return core.endUnplaced(answer.record, next)
+    }
+  }
+}
+
+/** Asks a task of this process to stop: at once when it runs, else at its next step. Idempotent. */
+export function requestHere(core: Core, attempts: Attempts, live: LiveTask, request: CancelRequest): void {
+  if (live.cancelRequest !== undefined || live.isDone) return
+  const { attempt } = live
+  if (attempt !== undefined && !attempt.isOver) {
+    attempts.cancel(attempt, request)
+    return
+  }
+  if (attempt === undefined && !live.isSettling && core.engine.remove(live)) {
+    void endCancelled(core, attempts, live, request)
+    return
+  }
+  live.cancelRequest = request
+  if (core.bus.wanted['task.cancel_requested']) {
+    core.bus.publish(lifecycle.cancelRequested(core.origin, live, core.clock.now(), request))
+  }
+}
+
+function endCancelled(core: Core, attempts: Attempts, live: LiveTask, request: CancelRequest): Promise<boolean> {
+  const next = transition(live.spec, live.state, { type: 'cancel', ...request }, core.clock.now())
+  return new Promise((resolve) => attempts.end(live, next, resolve))
+}
+
+function checkRequest(options: CancelOptions): CancelRequest {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidOptionsError('options', 'an object { reason, by }', options, 'cancel: ')
+  }
+  const request: { reason?: string; by?: string } = {}
+  for (const key of ['reason', 'by'] as const) {
+    const value: unknown = options[key]
+    if (value === undefined) continue
+    if (typeof value !== 'string' || value.length > MAX_REASON) {
+      throw new InvalidOptionsError(key, `a string of at most ${MAX_REASON} characters`, value, 'cancel: ')
+    }
+    request[key] = value
+  }
+  return request
+}
+
+export interface RetryOptions {
+  /** Retries a record that has been retried by hand before. Default false. */
+  readonly force?: boolean
+}
+
+/**
+ * Enqueues the work of an ended record again, as a new record with `retryOf`: same input, tags, headers, queue, priority
+ * and call options. It takes the idempotency key over.
+ */
+export async function retryTask(
+  core: Core,
+  enqueuer: Enqueuer,
+  id: string,
+  options: RetryOptions = {},
+): Promise<TaskHandle> {
+  if (typeof id !== 'string') throw new InvalidOptionsError('id', 'a string', id, 'retry: ')
+  const stored = await callStore(core, 'poll', 'get', () => core.backend.get(id))
+  if (stored === undefined) throw new ResultUnavailableError(id, 'its record does not exist, so it cannot be retried')
+  const { spec, state } = stored
+  if (!isTerminal(state.status)) {
+    throw new InvalidOptionsError('id', 'a task that has ended', `${id} (${state.status})`, 'retry: ')
+  }
+  if (stored.retriedBy !== undefined && options.force !== true) {
+    const message = `task ${id} was retried already, as ${stored.retriedBy}; pass { force: true } to retry it again`
+    throw new DuplicateTaskError(spec.name, message, stored.retriedBy)
+  }
+  const call: EnqueueOptions = {
+    ...revivedOptions(spec.options),
+    tags: spec.tags,
+    headers: spec.headers,
+    queue: spec.queue,
+    priority: spec.priority,
+    label: spec.label ?? null,
+    expires: null,
+    ...(spec.idempotencyKey === undefined ? undefined : { idempotencyKey: spec.idempotencyKey }),
+  }
+  const input = readInput(spec)
+  const origin = { source: 'retry' as const, retryOf: id, takeOverFrom: spec.idempotencyKey === undefined ? undefined : id }
+  const handle = await enqueuer.one({ task: spec.name, input, options: call }, origin)
+  if (handle.deduplicated) {
+    const message = `task ${id} cannot be retried: task ${handle.id} holds its idempotency key now`
+    throw new DuplicateTaskError(spec.name, message, handle.id)
+  }
+  return handle
+}
+
+function readInput(spec: TaskSpec): unknown {
+  if (spec.inputJson === undefined) return undefined
+  try {
+    return JSON.parse(spec.inputJson) as unknown
+  } catch (error) {
+    throw new ResultUnavailableError(spec.id, 'its stored input is not JSON, so it cannot be retried', { cause: error })
+  }
+}

@@ -1,0 +1,85 @@
+/** What the parts of one executor share. Assembled once in executor.ts; the parts are functions over it. */
+
+import type { Backend, Owner } from '../backends/backend.ts'
+import type { BaseContext } from '../context/scope.ts'
+import type { LogFloor } from '../context/fallback-logger.ts'
+import type { Engine } from '../engines/engine.ts'
+import type { Bus } from '../events/bus.ts'
+import type { EventOrigin } from '../events/lifecycle.ts'
+import type { Observer } from '../observers/observer.ts'
+import type { AroundHost } from './around.ts'
+import type { Clock } from '../task/clock.ts'
+import type { CancelOptions, EnqueueOptions, TaskHandle } from '../task/enqueue-options.ts'
+import type { StoredRecord, TaskState } from '../task/record.ts'
+import type { Task } from '../task/run-context.ts'
+import type { TaskRecord } from '../task/task-record.ts'
+import type { TimerQueue } from '../task/timer-queue.ts'
+import type { LiveTask } from './live-task.ts'
+import type { ResolvedExecutorOptions } from './options.ts'
+import type { TakenOver } from './placement.ts'
+import type { Registry } from './registry.ts'
+
+/** `open`: takes work; `closing`: children only; `closed`: nothing. */
+export type Phase = 'new' | 'starting' | 'open' | 'closing' | 'closed'
+
+/** The around-hooks of the attached observers, by kind; empty lists cost nothing. */
+export interface AroundObservers {
+  readonly wrapEnqueue: readonly Observer[]
+  readonly wrapRun: readonly Observer[]
+  readonly runInternal: readonly Observer[]
+}
+
+export interface Core {
+  readonly id: string
+  readonly options: ResolvedExecutorOptions
+  readonly clock: Clock
+  readonly random: () => number
+  readonly newId: (now: number) => string
+  readonly backend: Backend
+  readonly engine: Engine<LiveTask>
+  readonly registry: Registry
+  readonly bus: Bus
+  readonly origin: EventOrigin
+  readonly base: BaseContext
+  readonly timers: TimerQueue
+  /** Lines below this rank are wanted neither by an observer nor by the store. */
+  readonly logFloor: LogFloor
+  /** Tasks in memory here, by id. */
+  readonly live: Map<string, LiveTask>
+  phase: Phase
+  /** True from the moment shutdown aborts the bodies. */
+  isAborting: boolean
+  around: AroundObservers
+  concurrency: number
+  /** Inserts without a slot that the store has not answered yet: nobody may overtake them. */
+  unplacedInserts: number
+  /** Hooks of users that are still running. */
+  readonly hooksRunning: Set<Promise<unknown>>
+  /** To be called for each task that has ended here: retention goes by it. */
+  finished(): void
+  /** Told when a task has ended here, or was given up. */
+  readonly onIdle: Set<() => void>
+  readonly onRoom: Set<() => void>
+  /** Reports a failing store, rate-limited. */
+  reportBackendError(operation: string, error: unknown): void
+  readonly aroundHost: AroundHost
+  /** What may wait here before enqueue is refused. */
+  readonly maxQueued: number
+  /** Paused by the user. */
+  isPaused: boolean
+  /** Begins the attempt of a task that has a slot and whose record says running: soon, in the base context. */
+  startSoon(live: LiveTask): void
+  /** Takes in a record that the store has given to this executor. */
+  takeOver(stored: StoredRecord): Promise<TakenOver>
+  /** Ends a record that was just claimed, without placing it. */
+  endUnplaced(stored: StoredRecord, next: TaskState): Promise<boolean>
+  getRecord(id: string): Promise<TaskRecord | undefined>
+  childrenOf(id: string): Promise<TaskRecord[]>
+  cancel(id: string, options?: CancelOptions): Promise<boolean>
+  enqueueChild(task: Task, input: unknown, options: EnqueueOptions | undefined): Promise<TaskHandle>
+}
+
+/** This executor as the writer of a call made now. */
+export function ownerNow(core: Core): Owner {
+  return { executorId: core.id, now: core.clock.now() }
+}

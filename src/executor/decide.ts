@@ -1,0 +1,163 @@
+/** What the end of an attempt makes of its task: the outcome, and the state that follows. */
+
+import type { RunResult } from '../observers/observer.ts'
+import { ResultUnavailableError, TaskCancelledError, TaskInterruptedError, TaskTimeoutError } from '../task/errors.ts'
+import { stringifyLoose } from '../task/json.ts'
+import type { Outcome } from '../task/outcome.ts'
+import { attemptOf, retriesUsedOf, type TaskState } from '../task/record.ts'
+import { decideRetry } from '../task/retry.ts'
+import { serializeError, type SerializedError } from '../task/serialized-error.ts'
+import { transition } from '../task/transition.ts'
+import type { RunOptions } from '../task/options.ts'
+import type { Core } from './core.ts'
+import type { LiveTask } from './live-task.ts'
+import type { RunningAttempt } from './running-attempt.ts'
+
+/** How an attempt came to its end. */
+export type Ending =
+  | { readonly type: 'resolved'; readonly value: unknown }
+  | { readonly type: 'rejected'; readonly error: unknown }
+  | { readonly type: 'timeout'; readonly error: TaskTimeoutError }
+  /** It never reached the body: the stored input cannot be read, or does not satisfy the schema any more. */
+  | { readonly type: 'unrunnable'; readonly error: Error; readonly reason: 'invalid_input' | 'corrupt' }
+  /** A cancel whose time to settle is over. */
+  | { readonly type: 'cancelled' }
+  /** The executor goes away. */
+  | { readonly type: 'interrupted' }
+
+export interface Decision {
+  readonly outcome: Outcome
+  readonly state: TaskState
+  /** The error as events show it; the stored one may say less. */
+  readonly error: SerializedError | undefined
+  readonly expected: boolean
+  readonly result: RunResult
+}
+
+export function decide(core: Core, attempt: RunningAttempt, ending: Ending): Decision {
+  const { live } = attempt
+  const durationMs = elapsedMs(core, attempt)
+  const outcome = outcomeOf(core, attempt, ending, durationMs)
+  const now = core.clock.now()
+  if (outcome.type !== 'failure') {
+    const state = transition(live.spec, live.state, outcome, now)
+    const kind = outcome.type === 'success' || outcome.type === 'cancel' ? outcome.type : 'interrupt'
+    return {
+      outcome,
+      state,
+      error: undefined,
+      expected: false,
+      result: { outcome: kind, status: state.status, reason: state.reason, durationMs },
+    }
+  }
+  const thrown = ending.type === 'resolved' ? undefined : errorOf(ending)
+  const expected = isExpected(live.options, thrown)
+  const error = expected ? withoutStack(outcome.error) : outcome.error
+  const stored = live.options.storeErrors ? error : nameOnly(error)
+  const state = transition(live.spec, live.state, { ...outcome, error: stored }, now)
+  return {
+    outcome,
+    state,
+    error,
+    expected,
+    result: {
+      outcome: 'failure',
+      status: state.status,
+      reason: outcome.reason,
+      retryAt: state.status === 'retrying' ? state.dueAt : undefined,
+      durationMs,
+      error: thrown,
+      expected,
+    },
+  }
+}
+
+/** How long the attempt has run so far, in milliseconds to the microsecond. */
+export function elapsedMs(core: Core, attempt: RunningAttempt): number {
+  const elapsed = core.clock.monotonic() - attempt.startedAtMs
+  return elapsed > 0 ? Math.round(elapsed * 1e3) / 1e3 : 0
+}
+
+function outcomeOf(core: Core, attempt: RunningAttempt, ending: Ending, durationMs: number): Outcome {
+  switch (ending.type) {
+    case 'resolved':
+      return success(attempt.live, ending.value, durationMs)
+    case 'rejected': {
+      const { abortReason } = attempt
+      // A body that was told to stop and rejects has stopped, whatever it says.
+      if (abortReason instanceof TaskCancelledError) return cancelled(attempt.live, durationMs)
+      if (abortReason instanceof TaskInterruptedError) return interrupted(core, attempt, durationMs)
+      const isSoftTimeout = abortReason instanceof TaskTimeoutError && ending.error === abortReason
+      return failure(core, attempt.live, ending.error, isSoftTimeout ? 'timeout' : 'error', durationMs)
+    }
+    case 'timeout':
+      return failure(core, attempt.live, ending.error, 'timeout', durationMs)
+    case 'unrunnable':
+      return { type: 'failure', error: serializeError(ending.error), reason: ending.reason, durationMs }
+    case 'cancelled':
+      return cancelled(attempt.live, durationMs)
+    case 'interrupted':
+      return interrupted(core, attempt, durationMs)
+  }
+}
+
+function success(live: LiveTask, value: unknown, durationMs: number): Outcome {
+  const { options } = live
+  if (value === undefined || !options.keepResult) return { type: 'success', durationMs }
+  try {
+    const resultJson = stringifyLoose(value)
+    if (resultJson === undefined || resultJson.length <= options.maxResultBytes) {
+      return { type: 'success', durationMs, resultJson }
+    }
+    const why = `it has ${resultJson.length} characters of JSON, more than maxResultBytes (${options.maxResultBytes})`
+    return { type: 'success', durationMs, resultError: serializeError(new ResultUnavailableError(live.id, why)) }
+  } catch (error) {
+    return { type: 'success', durationMs, resultError: serializeError(error) }
+  }
+}
+
+function failure(
+  core: Core,
+  live: LiveTask,
+  error: unknown,
+  kind: 'error' | 'timeout',
+  durationMs: number,
+): Outcome {
+  const facts = {
+    taskId: live.id,
+    taskName: live.name,
+    attempt: attemptOf(live.state),
+    failures: retriesUsedOf(live.state) + 1,
+  }
+  const { isUnrecoverable, retryDelayMs } = decideRetry(live.options, error, facts, core.random)
+  const reason = isUnrecoverable ? 'unrecoverable' : kind
+  return { type: 'failure', error: serializeError(error), reason, durationMs, retryDelayMs }
+}
+
+function cancelled(live: LiveTask, durationMs: number): Outcome {
+  const request = live.cancelRequest
+  return { type: 'cancel', reason: request?.reason, by: request?.by, durationMs }
+}
+
+function interrupted(core: Core, attempt: RunningAttempt, durationMs: number): Outcome {
+  const { abortReason } = attempt
+  const reason = abortReason instanceof TaskInterruptedError ? abortReason.reason : 'shutdown'
+  return { type: 'interrupt', reason, durationMs, requeue: core.backend.capabilities.durable !== 'none' }
+}
+
+function errorOf(ending: Exclude<Ending, { type: 'resolved' }>): unknown {
+  return 'error' in ending ? ending.error : undefined
+}
+
+function isExpected(options: RunOptions, error: unknown): boolean {
+  return options.throws !== undefined && options.throws.some((each) => error instanceof each)
+}
+
+function withoutStack(error: SerializedError): SerializedError {
+  const { stack: _stack, ...rest } = error
+  return Object.freeze(rest)
+}
+
+function nameOnly(error: SerializedError): SerializedError {
+  return Object.freeze({ name: error.name, message: '[not stored]', fingerprint: error.fingerprint })
+}

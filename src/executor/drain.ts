@@ -1,0 +1,46 @@
+/** Waiting until an executor has nothing left to do. */
+
+import { durationMs, type Duration } from '../task/duration.ts'
+import type { Core } from './core.ts'
+
+export interface DrainOptions {
+  /** Rejects after this long. Default: waits as long as it takes. */
+  readonly timeout?: Duration
+  readonly signal?: AbortSignal
+}
+
+const LOOK_MS = 20
+
+/** Settles when no task of this process is pending, running or retrying. */
+export async function waitUntilIdle(core: Core, options: DrainOptions = {}): Promise<void> {
+  const timeoutMs = options.timeout === undefined ? Infinity : durationMs(options.timeout, 'timeout', 'drain: ')
+  const endsAt = core.clock.monotonic() + timeoutMs
+  const { signal } = options
+  for (;;) {
+    signal?.throwIfAborted()
+    if (!isBusy(core) || core.phase === 'closed') return
+    if (core.clock.monotonic() >= endsAt) {
+      throw new Error(`drain: ${core.live.size} tasks were still live after ${timeoutMs} ms`)
+    }
+    await new Promise<void>((resolve) => {
+      // Told when the last task has ended; looked at as well, for those that are due later may be left.
+      const done = (): void => {
+        core.onIdle.delete(done)
+        signal?.removeEventListener('abort', done)
+        deadline.cancel()
+        resolve()
+      }
+      const deadline = core.timers.after(LOOK_MS, done)
+      core.onIdle.add(done)
+      signal?.addEventListener('abort', done)
+    })
+  }
+}
+
+function isBusy(core: Core): boolean {
+  if (core.unplacedInserts > 0) return true
+  for (const live of core.live.values()) {
+    if (live.state.status !== 'scheduled' || live.isSettling || live.dueAt <= core.clock.now()) return true
+  }
+  return false
+}

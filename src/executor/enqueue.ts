@@ -1,0 +1,338 @@
+/** Takes work in: validate, make the record, store it, say so, hand it to the engine. */
+
+import type { InsertResult, NewRecord } from '../backends/backend.ts'
+import * as lifecycle from '../events/lifecycle.ts'
+import type { EnqueueOperation } from '../observers/observer.ts'
+import type { EnqueueOptions, TaskHandle } from '../task/enqueue-options.ts'
+import {
+  BackendUnavailableError,
+  DuplicateTaskError,
+  ExecutorClosedError,
+  IdempotencyMismatchError,
+  InvalidOptionsError,
+  QueueFullError,
+} from '../task/errors.ts'
+import type { TaskSpec } from '../task/record.ts'
+import { stringMap } from '../task/tags.ts'
+import { transition } from '../task/transition.ts'
+import { validateInput } from '../task/validate.ts'
+import { runAround } from './around.ts'
+import type { Attempts } from './attempt.ts'
+import type { Core } from './core.ts'
+import { handleOf, remoteHandle } from './handle.ts'
+import { liveTask, type LiveTask } from './live-task.ts'
+import { draftOf, newRecord, type DraftRecord, type Origin } from './new-record.ts'
+import { callStore } from './persist.ts'
+import { placeTask } from './placement.ts'
+import type { Registered } from './registry.ts'
+
+/** How often an insert is repeated when the store does not answer, and how long in all. */
+const INSERT_DELAYS_MS = [50, 150, 400]
+const CARRIER_LIMITS = { maxEntries: 16, maxKeyLength: 64, maxValueLength: 8_192 }
+
+/** One thing to enqueue. */
+export interface EnqueueRequest {
+  readonly task: unknown
+  readonly input: unknown
+  readonly options: EnqueueOptions | undefined
+}
+
+export interface Enqueuer {
+  one(request: EnqueueRequest, origin?: Origin): Promise<TaskHandle>
+  /** All or none, in one transaction. */
+  many(requests: readonly EnqueueRequest[]): Promise<TaskHandle[]>
+}
+
+export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
+  function one(request: EnqueueRequest, origin?: Origin): Promise<TaskHandle> {
+    try {
+      const { task, input, options } = request
+      const registered = core.registry.find(task)
+      const checked = checkInput(registered, input, options)
+      if (checked !== undefined) return checked.then(() => takeIn([newRecord(core, registered, input, options, origin)], request)).then(first)
+      const draft = newRecord(core, registered, input, options, origin)
+      return Promise.resolve(takeInNow(draft, options) ?? takeIn([draft], request).then(first))
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  async function many(requests: readonly EnqueueRequest[]): Promise<TaskHandle[]> {
+    const drafts: DraftRecord[] = []
+    for (const { task, input, options } of requests) {
+      const registered = core.registry.find(task)
+      await checkInput(registered, input, options)
+      drafts.push(newRecord(core, registered, input, options))
+    }
+    const first = requests[0]
+    if (first === undefined) return []
+    return takeIn(drafts, first)
+  }
+
+  /** The path of most calls, with no promise of its own: no hooks, no key, room in the queue. */
+  function takeInNow(
+    draft: DraftRecord,
+    options: EnqueueOptions | undefined,
+  ): TaskHandle | Promise<TaskHandle> | undefined {
+    if (core.around.wrapEnqueue.length > 0 || core.engine.awaitsRuns === true || isFull(1)) return undefined
+    if (draft.key !== undefined || options?.onFull === 'wait') return undefined
+    const { live, record } = place(draft, undefined, true)
+    let answer: readonly InsertResult[] | Promise<readonly InsertResult[]>
+    try {
+      answer = callStore(core, 'persist', 'insert', () => core.backend.insert([record]))
+    } catch (error) {
+      answer = Promise.reject(error as Error)
+    }
+    if (answer instanceof Promise) return answered([live], [record], answer).then(first)
+    const result = answer[0]
+    if (result?.type !== 'inserted') {
+      unplace(live)
+      throw refusal(draft, result)
+    }
+    accept(live, result.position)
+    return handleOf(core, live)
+  }
+
+  async function takeIn(drafts: readonly DraftRecord[], request: EnqueueRequest): Promise<TaskHandle[]> {
+    await room(drafts.length, drafts[0]?.spec.queue ?? 'default', request.options)
+    const hooks = core.around.wrapEnqueue
+    if (hooks.length === 0) return insert(drafts, undefined)
+    const carrier: Record<string, string> = {}
+    const operation: EnqueueOperation = {
+      kind: drafts.length > 1 ? 'batch' : 'enqueue',
+      tasks: drafts.map(({ spec, state }) => draftOf(spec, state)),
+      carrier,
+    }
+    return runAround(core.aroundHost, hooks, 'wrapEnqueue', operation, () => insert(drafts, carrier))
+  }
+
+  async function insert(
+    drafts: readonly DraftRecord[],
+    carrier: Record<string, string> | undefined,
+  ): Promise<TaskHandle[]> {
+    // Closing may have begun while a schema or a hook took its time.
+    if (core.phase === 'closed') throw new ExecutorClosedError('enqueue')
+    const placed = drafts.map((draft) => place(draft, carrier, drafts.length === 1))
+    const lives = placed.map(({ live }) => live)
+    const records = placed.map(({ record }) => record)
+    const handles = await answered(lives, records, call(records))
+    if (core.engine.awaitsRuns === true) await Promise.all(lives.map((live) => live.placement))
+    return handles
+  }
+
+  async function call(records: readonly NewRecord[]): Promise<readonly InsertResult[]> {
+    return callStore(core, 'persist', 'insert', () => core.backend.insert(records))
+  }
+
+  /** Waits for the store, repeating what it may not have heard; accepts all or gives all back. */
+  async function answered(
+    lives: readonly LiveTask[],
+    records: readonly NewRecord[],
+    first_: Promise<readonly InsertResult[]>,
+  ): Promise<TaskHandle[]> {
+    let results: readonly InsertResult[]
+    try {
+      results = await first_.catch((error: unknown) => repeat(records, error))
+    } catch (error) {
+      for (const live of lives) unplace(live)
+      if (error instanceof BackendUnavailableError) void reconcile(lives)
+      throw error
+    }
+    if (results.every((result) => result.type === 'inserted')) {
+      return lives.map((live, index) => {
+        accept(live, (results[index] as { position: number }).position)
+        return handleOf(core, live)
+      })
+    }
+    // None went in. What only met its own key has its handle already; the others go in without it.
+    for (const live of lives) unplace(live)
+    for (const [index, result] of results.entries()) {
+      const isKnown = result.type === 'inserted' || (result.type === 'existing' && result.sameInput)
+      if (!isKnown) throw refusal(lives[index] as LiveTask, result)
+    }
+    const others = lives.filter((_live, index) => results[index]?.type === 'inserted')
+    const inserted = new Map<LiveTask, TaskHandle>()
+    if (others.length > 0) {
+      if (core.options.work) core.unplacedInserts += others.length
+      const rest = others.map((live) => records[lives.indexOf(live)] as NewRecord)
+      const handles = await answered(others, rest, call(rest))
+      for (const [index, handle] of handles.entries()) inserted.set(others[index] as LiveTask, handle)
+    }
+    return Promise.all(
+      lives.map((live, index) => inserted.get(live) ?? existing(live, (results[index] as { id: string }).id)),
+    )
+  }
+
+  async function repeat(records: readonly NewRecord[], firstError: unknown): Promise<readonly InsertResult[]> {
+    let error = firstError
+    for (const delayMs of INSERT_DELAYS_MS) {
+      core.reportBackendError('insert', error)
+      await new Promise<void>((resolve) => core.timers.after(delayMs, resolve))
+      try {
+        return await call(records)
+      } catch (next) {
+        error = next
+      }
+    }
+    core.reportBackendError('insert', error)
+    throw error
+  }
+
+  /**
+   * The caller was told that the enqueue failed, yet the store may have the record, in our name. It must not lie there
+   * unseen: asked for until the store answers, and run when it is there.
+   */
+  async function reconcile(lives: readonly LiveTask[]): Promise<void> {
+    if (!core.options.work) return
+    for (const live of lives) {
+      for (let delayMs = 500; core.phase !== 'closed'; delayMs = Math.min(delayMs * 2, 10_000)) {
+        await new Promise<void>((resolve) => core.timers.after(delayMs, resolve, false))
+        try {
+          const stored = await callStore(core, 'poll', 'get', () => core.backend.get(live.id))
+          if (stored !== undefined && stored.state.owner === core.id && !core.live.has(live.id)) core.takeOver(stored)
+          break
+        } catch (error) {
+          core.reportBackendError('get', error)
+        }
+      }
+    }
+  }
+
+  /** Makes the task's place: a slot when one is free (never for a batch, which may have to be given back in part). */
+  function place(
+    draft: DraftRecord,
+    carrier: Record<string, string> | undefined,
+    mayStart: boolean,
+  ): { live: LiveTask; record: NewRecord } {
+    const { registered, options, key } = draft
+    const spec = withCarrier(draft.spec, carrier)
+    const live = liveTask(registered, options, spec, draft.state, Infinity, core.backend.capabilities.durable === 'none')
+    if (core.options.work) {
+      const canStart = mayStart && !draft.isScheduled && core.unplacedInserts === 0 && core.phase === 'open'
+      if (canStart && core.engine.reserve(live)) {
+        live.hasSlot = true
+        live.state = transition(spec, draft.state, { type: 'start' }, draft.state.dueAt)
+      } else {
+        core.unplacedInserts += 1
+      }
+    }
+    return { live, record: { spec, state: live.state, key } }
+  }
+
+  function unplace(live: LiveTask): void {
+    if (!core.options.work) return
+    if (live.hasSlot) core.engine.release(live)
+    else core.unplacedInserts -= 1
+  }
+
+  function accept(live: LiveTask, position: number): void {
+    live.position = position
+    const { wanted } = core.bus
+    if (wanted[live.state.status === 'scheduled' ? 'task.scheduled' : 'task.enqueued']) {
+      core.bus.publish(lifecycle.accepted(core.origin, live, live.spec.createdAt))
+    }
+    if (!core.options.work) return
+    core.live.set(live.id, live)
+    if (live.hasSlot) {
+      core.startSoon(live)
+    } else {
+      core.unplacedInserts -= 1
+      live.placement = placeTask(core, attempts, live)
+    }
+  }
+
+  async function existing(live: LiveTask, id: string): Promise<TaskHandle> {
+    const local = core.live.get(id)
+    if (core.bus.wanted['task.deduplicated']) {
+      const stored = local ?? (await callStore(core, 'poll', 'get', () => core.backend.get(id)))
+      const task = stored === undefined ? live : { spec: stored.spec, state: stored.state, fields: stored.spec.context }
+      const key = live.spec.idempotencyKey ?? ''
+      core.bus.publish(lifecycle.deduplicated(core.origin, task, core.clock.now(), key))
+    }
+    return local === undefined ? remoteHandle(core, id, live.name, true) : handleOf(core, local, true)
+  }
+
+  function isFull(more: number): boolean {
+    const limit = core.maxQueued
+    return limit !== Infinity && core.options.work && core.engine.stats().waiting + core.unplacedInserts + more > limit
+  }
+
+  async function room(more: number, queue: string, options: EnqueueOptions | undefined): Promise<void> {
+    const onFull: unknown = options?.onFull
+    if (onFull !== undefined && onFull !== 'wait' && onFull !== 'reject') {
+      throw new InvalidOptionsError('onFull', '"reject" or "wait"', onFull)
+    }
+    if (!isFull(more)) return
+    if (onFull !== 'wait' || more > core.maxQueued) throw new QueueFullError(queue, core.maxQueued)
+    const { signal } = options ?? {}
+    await new Promise<void>((resolve, reject) => {
+      const stop = (): void => {
+        core.onRoom.delete(look)
+        signal?.removeEventListener('abort', abort)
+      }
+      const abort = (): void => {
+        stop()
+        reject((signal?.reason as Error | undefined) ?? new Error('aborted'))
+      }
+      const look = (): void => {
+        if (core.phase === 'closed') {
+          stop()
+          reject(new ExecutorClosedError('enqueue'))
+        } else if (!isFull(more)) {
+          stop()
+          resolve()
+        }
+      }
+      if (signal?.aborted === true) return abort()
+      signal?.addEventListener('abort', abort)
+      core.onRoom.add(look)
+    })
+  }
+
+  return { one, many }
+}
+
+function first(handles: readonly TaskHandle[]): TaskHandle {
+  return handles[0] as TaskHandle
+}
+
+/** A promise only when the schema is asynchronous; otherwise throws at once. */
+function checkInput(
+  registered: Registered,
+  input: unknown,
+  call: EnqueueOptions | undefined,
+): Promise<void> | undefined {
+  const schema = registered.task?.schema
+  if (schema === undefined) return undefined
+  const asked = call?.validate
+  if (asked === false || (asked === undefined && !registered.options.validate)) return undefined
+  const validated = validateInput(schema, registered.name, input)
+  if (validated instanceof Promise) {
+    return validated.then((settled) => {
+      if (!settled.ok) throw settled.error
+    })
+  }
+  if (!validated.ok) throw validated.error
+  return undefined
+}
+
+function refusal(
+  task: { readonly spec: TaskSpec },
+  result: InsertResult | undefined,
+): Error {
+  const { name, id, idempotencyKey = '' } = task.spec
+  if (result?.type === 'existing') return new IdempotencyMismatchError(name, idempotencyKey, result.id)
+  const message = `task "${name}": a record with id "${id}" exists already; it is untouched: use another id, or an idempotencyKey`
+  return new DuplicateTaskError(name, message, id)
+}
+
+function withCarrier(spec: TaskSpec, carrier: Record<string, string> | undefined): TaskSpec {
+  if (carrier === undefined || spec.traceContext !== undefined) return spec
+  try {
+    const traceContext = stringMap(carrier, 'carrier', CARRIER_LIMITS)
+    return Object.keys(traceContext).length === 0 ? spec : { ...spec, traceContext }
+  } catch {
+    // An observer's carrier that cannot be stored is no reason to refuse the task.
+    return spec
+  }
+}

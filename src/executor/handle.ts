@@ -1,0 +1,196 @@
+/** Handles: what a caller holds of an accepted task. */
+
+import type { CancelOptions, TaskHandle } from '../task/enqueue-options.ts'
+import { durationMs } from '../task/duration.ts'
+import type { Duration } from '../task/duration.ts'
+import {
+  ResultUnavailableError,
+  TaskCancelledError,
+  TaskExpiredError,
+  TaskFailedError,
+  TaskInterruptedError,
+  type InterruptReason,
+} from '../task/errors.ts'
+import type { Jsonify } from '../task/json.ts'
+import type { RunOptions } from '../task/options.ts'
+import type { StoredRecord, TaskSpec, TaskState } from '../task/record.ts'
+import { reviveError } from '../task/revive-error.ts'
+import { isTerminal } from '../task/status.ts'
+import type { TaskRecord } from '../task/task-record.ts'
+import type { Core } from './core.ts'
+import type { LiveTask } from './live-task.ts'
+import { callUntilAnswered } from './persist.ts'
+import { runOptionsOf } from './run-options.ts'
+
+interface ResultOptions {
+  readonly signal?: AbortSignal
+  readonly timeout?: Duration
+}
+
+const FIRST_POLL_MS = 50
+const MAX_POLL_MS = 500
+
+export function handleOf<Output>(core: Core, live: LiveTask, deduplicated = false): TaskHandle<Output> {
+  return new Handle<Output>(core, live.id, live.name, live, deduplicated)
+}
+
+/** The handle of a task that another executor has, or that has ended. */
+export function remoteHandle<Output>(
+  core: Core,
+  id: string,
+  name: string,
+  deduplicated: boolean,
+): TaskHandle<Output> {
+  return new Handle<Output>(core, id, name, undefined, deduplicated)
+}
+
+// A class: one is made per enqueue, and most are dropped unused.
+class Handle<Output> implements TaskHandle<Output> {
+  readonly id: string
+  readonly taskName: string
+  readonly deduplicated: boolean
+  readonly #core: Core
+  readonly #live: LiveTask | undefined
+
+  constructor(core: Core, id: string, name: string, live: LiveTask | undefined, deduplicated: boolean) {
+    this.id = id
+    this.taskName = name
+    this.deduplicated = deduplicated
+    this.#core = core
+    this.#live = core.options.work ? live : undefined
+  }
+
+  get started(): Promise<void> {
+    const live = this.#live
+    if (live === undefined) {
+      return watch(this.#core, this.id, ({ state }) => state.starts > 0 || isTerminal(state.status)).then(() => {})
+    }
+    if (live.isDone || live.state.starts > 0) return Promise.resolve()
+    return new Promise((resolve) => (live.onStarted ??= []).push(resolve))
+  }
+
+  async result(options: ResultOptions = {}): Promise<Jsonify<Output>> {
+    const { signal } = options
+    const timeoutMs = options.timeout === undefined ? undefined : durationMs(options.timeout, 'timeout')
+    signal?.throwIfAborted()
+    const live = this.#live
+    if (live?.isDone === true && !live.isLost) return readResult<Output>(this.#core, live.spec, live.state, live)
+    const stop = new AbortController()
+    const ended = this.#ended(stop.signal)
+    if (signal === undefined && timeoutMs === undefined) return ended
+    return new Promise((resolve, reject) => {
+      const abort = (): void => reject(signal?.reason as Error)
+      signal?.addEventListener('abort', abort, { once: true })
+      const late = (): void => reject(new ResultUnavailableError(this.id, `it did not come within ${timeoutMs} ms`))
+      const deadline = timeoutMs === undefined ? undefined : this.#core.timers.after(timeoutMs, late)
+      ended.then(resolve, reject)
+      const clean = (): void => {
+        deadline?.cancel()
+        signal?.removeEventListener('abort', abort)
+        stop.abort()
+      }
+      ended.then(clean, clean)
+      signal?.addEventListener('abort', clean, { once: true })
+    })
+  }
+
+  async #ended(stop: AbortSignal): Promise<Jsonify<Output>> {
+    const live = this.#live
+    if (live !== undefined) {
+      if (!live.isDone) await new Promise<void>((resolve) => (live.onDone ??= []).push(resolve))
+      if (!live.isLost && isTerminal(live.state.status)) {
+        return readResult<Output>(this.#core, live.spec, live.state, live)
+      }
+    }
+    const { spec, state } = await watch(this.#core, this.id, (record) => isTerminal(record.state.status), stop)
+    return readResult<Output>(this.#core, spec, state, undefined)
+  }
+
+  record(): Promise<TaskRecord<Output> | undefined> {
+    return this.#core.getRecord(this.id) as Promise<TaskRecord<Output> | undefined>
+  }
+
+  cancel(options?: CancelOptions): Promise<boolean> {
+    return this.#core.cancel(this.id, options)
+  }
+
+  children(): Promise<TaskRecord[]> {
+    return this.#core.childrenOf(this.id)
+  }
+}
+
+/** Asks the store until `isThere` holds: often at first, then twice a second. */
+async function watch(
+  core: Core,
+  id: string,
+  isThere: (record: StoredRecord) => boolean,
+  stop?: AbortSignal,
+): Promise<StoredRecord> {
+  for (let delayMs = FIRST_POLL_MS; ; delayMs = Math.min(delayMs * 1.5, MAX_POLL_MS)) {
+    if (core.phase === 'closed') throw new ResultUnavailableError(id, 'this executor is closed')
+    const stored = await callUntilAnswered(
+      core,
+      'poll',
+      'get',
+      () => core.backend.get(id),
+      () => core.phase === 'closed' || stop?.aborted === true,
+    )
+    if (stored === undefined) throw new ResultUnavailableError(id, 'its record does not exist, or retention has removed it')
+    if (isThere(stored)) return stored
+    if (stop?.aborted === true) throw new ResultUnavailableError(id, 'nobody waits for it any more')
+    await new Promise<void>((resolve) => core.timers.after(delayMs, resolve))
+  }
+}
+
+function readResult<Output>(
+  core: Core,
+  spec: TaskSpec,
+  state: TaskState,
+  live: LiveTask | undefined,
+): Jsonify<Output> {
+  const { id, name } = spec
+  switch (state.status) {
+    case 'succeeded':
+      return readSuccess<Output>(core, spec, state, live?.options ?? runOptionsOf(core, spec))
+    case 'failed': {
+      const cause = live?.failure ?? reviveError(state.error, runOptionsOf(core, spec)?.errors)
+      const message = state.error?.message ?? 'unknown error'
+      throw new TaskFailedError(id, name, state.reason ?? 'error', message, { cause })
+    }
+    case 'cancelled':
+      throw new TaskCancelledError(id, name, state.reason)
+    case 'interrupted':
+      throw new TaskInterruptedError(id, name, (state.reason ?? 'crash') as InterruptReason)
+    case 'expired':
+      throw new TaskExpiredError(id, name, spec.expiresAt ?? state.endedAt ?? 0)
+    case 'scheduled':
+    case 'pending':
+    case 'running':
+    case 'retrying':
+      throw new ResultUnavailableError(id, `the task is ${state.status}`)
+  }
+}
+
+function readSuccess<Output>(
+  core: Core,
+  spec: TaskSpec,
+  state: TaskState,
+  options: RunOptions | undefined,
+): Jsonify<Output> {
+  if (state.resultError !== undefined) {
+    throw new ResultUnavailableError(spec.id, `it could not be stored: ${state.resultError.message}`, {
+      cause: state.resultError,
+    })
+  }
+  if (options?.keepResult === false) throw new ResultUnavailableError(spec.id, 'the task has keepResult: false')
+  const ttlMs = options?.resultTtlMs
+  if (ttlMs !== undefined && core.clock.now() > (state.endedAt ?? 0) + ttlMs) {
+    throw new ResultUnavailableError(spec.id, 'its resultTtl is over')
+  }
+  if (state.resultJson === undefined) return undefined as Jsonify<Output>
+  try {
+    return JSON.parse(state.resultJson) as Jsonify<Output>
+  } catch (error) {
+    throw new ResultUnavailableError(spec.id, 'the stored text is not JSON', { cause: error })
+  }
+}

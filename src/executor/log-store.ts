@@ -1,0 +1,174 @@
+/** A task's log lines and progress: capped, gathered per turn of the event loop, and written as one chunk. */
+
+import { messageText } from '../context/task-log.ts'
+import { taskLogged, taskProgressed } from '../events/lifecycle.ts'
+import type { LogPatch } from '../backends/backend.ts'
+import { LEVELS, type Level } from '../task/level.ts'
+import { clip, plainFields } from '../task/plain-data.ts'
+import type { Json } from '../task/json.ts'
+import { attemptOf, type LogLine } from '../task/record.ts'
+import { serializeError, type SerializedError } from '../task/serialized-error.ts'
+import { describeValue } from '../task/describe.ts'
+import type { Core } from './core.ts'
+import type { LiveTask } from './live-task.ts'
+import { callStore } from './persist.ts'
+
+const PROGRESS_EVENT_INTERVAL_MS = 1_000
+
+export interface LogStore {
+  /** Takes a line: to the buffer and to the observers. Never throws. */
+  write(live: LiveTask, level: Level, message: unknown, extra: unknown, unknownLevel: unknown): void
+  progress(live: LiveTask, done: unknown, total: unknown): void
+  /** Hands what is buffered to the store, before a state that follows it. */
+  flush(live: LiveTask): void
+}
+
+export function createLogStore(core: Core): LogStore {
+  const { options, bus, origin, clock } = core
+  const dirty = new Set<LiveTask>()
+  const lastProgressEvent = new WeakMap<LiveTask, number>()
+  let flushIsDue = false
+
+  function markDirty(live: LiveTask): void {
+    if (live.logs.isDirty) return
+    live.logs.isDirty = true
+    dirty.add(live)
+    if (flushIsDue) return
+    flushIsDue = true
+    core.base.run(() => setImmediate(flushAll))
+  }
+
+  function flushAll(): void {
+    flushIsDue = false
+    for (const live of dirty) flush(live)
+  }
+
+  function flush(live: LiveTask): void {
+    const { logs } = live
+    if (!logs.isDirty) return
+    logs.isDirty = false
+    dirty.delete(live)
+    if (live.isLost || live.state.owner !== core.id) return
+    const patch: LogPatch = {
+      id: live.id,
+      position: live.position,
+      owner: core.id,
+      fence: live.state.fence,
+      lines: logs.lines,
+      chunk: logs.chunk,
+      dropped: logs.dropped,
+      progress: logs.progress,
+    }
+    logs.lines = []
+    logs.chunk += 1
+    append(patch, 2)
+  }
+
+  // Logs are not worth stopping a task for: tried three times, then reported and let go.
+  function append(patch: LogPatch, triesLeft: number): void {
+    const again = (error: unknown): void => {
+      core.reportBackendError('append', error)
+      if (triesLeft > 0) core.timers.after(100, () => append(patch, triesLeft - 1), false)
+    }
+    try {
+      const answer = callStore(core, 'persist', 'append', () => core.backend.append([patch]))
+      if (answer instanceof Promise) answer.catch(again)
+    } catch (error) {
+      again(error)
+    }
+  }
+
+  function store(live: LiveTask, line: LogLine, size: number): void {
+    const { logs } = live
+    if (logs.stored >= options.maxLogLines || logs.bytes + size > options.maxLogBytes) {
+      logs.dropped += 1
+    } else {
+      logs.stored += 1
+      logs.bytes += size
+      if (logs.isDirty) logs.lines.push(line)
+      else logs.lines = [line]
+    }
+    markDirty(live)
+  }
+
+  return {
+    write(live, level, message, extra, unknownLevel) {
+      const rank = LEVELS[level]
+      const stored = rank >= options.logFloor
+      const published = rank >= bus.logFloor
+      if (!stored && !published) return
+      const time = clock.now()
+      const text = clip(messageText(message))
+      const { fields, error } = readExtra(extra, unknownLevel)
+      if (stored) {
+        const keepsExtra = options.storeExtra && fields !== undefined
+        const line: LogLine = {
+          time,
+          level,
+          attempt: attemptOf(live.state),
+          message: text,
+          ...(keepsExtra ? { extra: fields } : undefined),
+        }
+        store(live, line, text.length + (keepsExtra ? JSON.stringify(fields).length : 0))
+      }
+      if (published) bus.publish(taskLogged(origin, live, time, level, text, fields, error))
+    },
+    progress(live, done, total) {
+      if (!isCount(done) || (total !== undefined && !isCount(total))) {
+        const got = `done ${describeValue(done)}, total ${describeValue(total)}`
+        this.write(live, 'warning', `progress was ignored: expected numbers from 0, got ${got}`, undefined, undefined)
+        return
+      }
+      const progress = total === undefined ? { done } : { done, total }
+      live.logs.progress = progress
+      if (!live.logs.isDirty) live.logs.lines = []
+      markDirty(live)
+      if (!bus.wanted['task.progress']) return
+      const now = clock.monotonic()
+      const last = lastProgressEvent.get(live)
+      if (last !== undefined && now - last < PROGRESS_EVENT_INTERVAL_MS && done !== total) return
+      lastProgressEvent.set(live, now)
+      bus.publish(taskProgressed(origin, live, clock.now(), progress))
+    },
+    flush,
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0
+}
+
+interface Extra {
+  readonly fields: Readonly<Record<string, Json>> | undefined
+  readonly error: SerializedError | undefined
+}
+
+const NO_EXTRA: Extra = { fields: undefined, error: undefined }
+
+// An error may be the extra itself, or stand in it under `error` or `err`.
+function readExtra(extra: unknown, unknownLevel: unknown): Extra {
+  if (extra === undefined && unknownLevel === undefined) return NO_EXTRA
+  let fields: Readonly<Record<string, Json>> | undefined
+  let error: SerializedError | undefined
+  if (extra instanceof Error) {
+    error = serializeError(extra)
+  } else {
+    fields = plainFields(extra)
+    const inner = errorIn(extra)
+    if (inner !== undefined) error = serializeError(inner)
+  }
+  if (unknownLevel !== undefined) {
+    fields = Object.freeze({ ...fields, unknownLevel: clip(messageText(unknownLevel), 100) })
+  }
+  return { fields, error }
+}
+
+function errorIn(extra: unknown): Error | undefined {
+  if (typeof extra !== 'object' || extra === null) return undefined
+  try {
+    const { error, err } = extra as { error?: unknown; err?: unknown }
+    return error instanceof Error ? error : err instanceof Error ? err : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,233 @@
+/** Makes the record of one enqueue: checked options, serialised input, spec and first state. */
+
+import type { RecordKey } from '../backends/backend.ts'
+import { boundFields } from '../context/bound-context.ts'
+import { currentScope } from '../context/scope.ts'
+import type { TaskDraft } from '../observers/observer.ts'
+import { durationMs } from '../task/duration.ts'
+import type { EnqueueOptions } from '../task/enqueue-options.ts'
+import { InvalidOptionsError } from '../task/errors.ts'
+import { stringifyStrict } from '../task/json.ts'
+import { mergeOptions, type ExecutionOptions, type RunOptions } from '../task/options.ts'
+import type { ContextFields, TaskSource, TaskSpec, TaskState, TraceContext } from '../task/record.ts'
+import { EXECUTION_OPTION_NAMES, resolveOptions, storedOptions } from '../task/resolve-options.ts'
+import { stringMap } from '../task/tags.ts'
+import type { Core } from './core.ts'
+import { inputHash } from './input-hash.ts'
+import { ID_PATTERN } from './options.ts'
+import type { Registered } from './registry.ts'
+
+/** A record that is about to be inserted. */
+export interface DraftRecord {
+  readonly registered: Registered
+  readonly options: RunOptions
+  readonly spec: TaskSpec
+  readonly state: TaskState
+  readonly key: RecordKey | undefined
+  readonly isScheduled: boolean
+}
+
+/** Facts that only some enqueues have. */
+export interface Origin {
+  readonly source: TaskSource
+  readonly retryOf?: string | undefined
+  readonly takeOverFrom?: string | undefined
+}
+
+const API: Origin = { source: 'api' }
+const CARRIER_LIMITS = { maxEntries: 16, maxKeyLength: 64, maxValueLength: 8_192 }
+const MAX_KEY_LENGTH = 512
+/** The last instant that a Date can hold. */
+const MAX_TIME = 8.64e15
+
+/**
+ * @throws {InvalidOptionsError} INVALID_OPTIONS for a wrong option of the call
+ * @throws {NotSerializableError} NOT_SERIALIZABLE for an input that JSON would change
+ */
+export function newRecord(
+  core: Core,
+  registered: Registered,
+  input: unknown,
+  call: EnqueueOptions | undefined,
+  origin: Origin = API,
+): DraftRecord {
+  const { name } = registered
+  const now = core.clock.now()
+  const inputJson = input === undefined ? undefined : stringifyStrict(input, `task "${name}": the input`)
+  const context = boundFields()
+  // The usual call: no options at all, outside any task.
+  if (call === undefined || call === null) {
+    const id = core.newId(now)
+    const { options } = registered
+    const parent = parentOf(undefined)
+    return assemble(core, registered, options, id, inputJson, now, now, context, parent, undefined, origin)
+  }
+  const options = resolveCall(registered, call)
+  const id = call.id === undefined ? core.newId(now) : checkId(call.id, name)
+  const dueAt = dueTime(call, now, name)
+  const parent = parentOf(call.parent)
+  return assemble(core, registered, options, id, inputJson, now, dueAt, context, parent, call, origin)
+}
+
+function assemble(
+  core: Core,
+  registered: Registered,
+  options: RunOptions,
+  id: string,
+  inputJson: string | undefined,
+  now: number,
+  dueAt: number,
+  context: ContextFields | undefined,
+  parent: ParentIds | undefined,
+  call: EnqueueOptions | undefined,
+  origin: Origin,
+): DraftRecord {
+  const { name } = registered
+  const kept = call === undefined ? undefined : storedOptions(call)
+  const expiresMs = options.expiresMs
+  const spec: TaskSpec = {
+    id,
+    name,
+    label: labelOf(options, inputJson),
+    queue: options.queue,
+    priority: options.priority,
+    source: origin.source,
+    tags: options.tags,
+    headers: options.headers,
+    inputJson,
+    createdAt: now,
+    expiresAt: options.expiresAt ?? (expiresMs === undefined ? undefined : now + expiresMs),
+    retries: options.retries,
+    requeueOnInterrupt: options.requeueOnInterrupt,
+    shield: options.shield,
+    parentId: parent?.parentId,
+    rootId: parent?.rootId ?? id,
+    retryOf: origin.retryOf,
+    idempotencyKey: call?.idempotencyKey,
+    traceContext: call?.traceContext === undefined ? undefined : carrierOf(call.traceContext, name),
+    context,
+    options: kept?.stored,
+    localOptions: kept?.local,
+  }
+  const isScheduled = dueAt > now
+  const state: TaskState = {
+    status: isScheduled ? 'scheduled' : 'pending',
+    owner: core.options.work ? core.id : null,
+    fence: 0,
+    starts: 0,
+    recoveries: 0,
+    crashes: 0,
+    dueAt: isScheduled ? dueAt : now,
+    startedAt: undefined,
+    endedAt: undefined,
+    waitMs: undefined,
+    durationMs: undefined,
+    resultJson: undefined,
+    resultError: undefined,
+    error: undefined,
+    reason: undefined,
+    cancelledBy: undefined,
+    hold: undefined,
+  }
+  const key = call?.idempotencyKey === undefined ? undefined : keyOf(call, inputJson, now, name, origin)
+  return { registered, options, spec, state, key, isScheduled }
+}
+
+const CALL_ONLY: ReadonlySet<string> = new Set([
+  'idempotencyKey', 'idempotencyTtl', 'id', 'delay', 'runAt', 'parent', 'onFull', 'signal', 'traceContext',
+])
+
+/** The options of one call over those of its task. The registered ones as they are when the call overrides none. */
+export function resolveCall(registered: Registered, call: ExecutionOptions): RunOptions {
+  const where = `task "${registered.name}": `
+  if (typeof call !== 'object' || call === null || Array.isArray(call)) {
+    throw new InvalidOptionsError('options', 'an object', call, where)
+  }
+  const own: Record<string, unknown> = {}
+  let overrides = false
+  for (const [key, value] of Object.entries(call)) {
+    if (value === undefined || CALL_ONLY.has(key)) continue
+    if (!EXECUTION_OPTION_NAMES.has(key)) {
+      throw new InvalidOptionsError(key, 'left out: there is no such option', value, where)
+    }
+    own[key] = value
+    overrides = true
+  }
+  if (!overrides) return registered.options
+  return resolveOptions(mergeOptions<ExecutionOptions>(registered.layer, own), where)
+}
+
+interface ParentIds {
+  readonly parentId: string
+  readonly rootId: string
+}
+
+// Enqueued below a running task, through whatever executor: a child of it.
+function parentOf(option: null | undefined): ParentIds | undefined {
+  if (option === null) return undefined
+  const context = currentScope()?.attempt?.context
+  return context === undefined ? undefined : { parentId: context.taskId, rootId: context.rootId }
+}
+
+function dueTime(call: EnqueueOptions, now: number, name: string): number {
+  const { delay, runAt } = call
+  const where = `task "${name}": `
+  if (delay !== undefined && runAt !== undefined) {
+    throw new InvalidOptionsError('runAt', 'left out when delay is given: use one of them', runAt, where)
+  }
+  if (delay !== undefined) {
+    const at = now + durationMs(delay, 'delay', where)
+    if (at > MAX_TIME) throw new InvalidOptionsError('delay', 'shorter: it ends past the last date', delay, where)
+    return at
+  }
+  if (runAt === undefined) return now
+  const time = runAt instanceof Date ? runAt.getTime() : runAt
+  if (typeof time !== 'number' || !(Math.abs(time) <= MAX_TIME)) {
+    throw new InvalidOptionsError('runAt', 'a valid Date or epoch milliseconds', runAt, where)
+  }
+  return time
+}
+
+function checkId(id: unknown, name: string): string {
+  if (typeof id === 'string' && ID_PATTERN.test(id)) return id
+  throw new InvalidOptionsError('id', '1 to 128 letters, digits, "_", ".", ":" or "-"', id, `task "${name}": `)
+}
+
+// A label is for people: a function that throws or answers nonsense costs the label, not the task.
+function labelOf(options: RunOptions, inputJson: string | undefined): string | undefined {
+  const { label } = options
+  if (typeof label !== 'function') return label
+  try {
+    const text = label(inputJson === undefined ? undefined : (JSON.parse(inputJson) as never))
+    return typeof text === 'string' ? text.slice(0, 200) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function carrierOf(value: unknown, name: string): TraceContext {
+  return stringMap(value, 'traceContext', CARRIER_LIMITS, `task "${name}": `)
+}
+
+function keyOf(
+  call: EnqueueOptions,
+  inputJson: string | undefined,
+  now: number,
+  name: string,
+  origin: Origin,
+): RecordKey {
+  const where = `task "${name}": `
+  const key: unknown = call.idempotencyKey
+  if (typeof key !== 'string' || key.length === 0 || key.length > MAX_KEY_LENGTH) {
+    throw new InvalidOptionsError('idempotencyKey', `a string of 1 to ${MAX_KEY_LENGTH} characters`, key, where)
+  }
+  const ttl = call.idempotencyTtl === undefined ? 0 : durationMs(call.idempotencyTtl, 'idempotencyTtl', where)
+  return { key, inputHash: inputHash(inputJson), heldUntil: Math.min(now + ttl, MAX_TIME), takeOverFrom: origin.takeOverFrom }
+}
+
+/** What around-hooks are shown of a record. */
+export function draftOf(spec: TaskSpec, state: TaskState): TaskDraft {
+  const { id, name, label, queue, priority, source, tags, headers, createdAt, parentId, rootId, retryOf } = spec
+  const { dueAt } = state
+  return { id, name, label, queue, priority, source, tags, headers, dueAt, createdAt, parentId, rootId, retryOf }
+}

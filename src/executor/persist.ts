@@ -1,0 +1,100 @@
+/** Calls to the store: inside `runInternal` hooks, with a deadline, repeated where an answer is needed. */
+
+import type { InternalOperation } from '../observers/observer.ts'
+import { BackendUnavailableError } from '../task/errors.ts'
+import { runInternal } from './around.ts'
+import type { Core } from './core.ts'
+
+/** A store that has not answered after this long is taken to be away, and asked again. */
+export const STORE_DEADLINE_MS = 10_000
+const FIRST_DELAY_MS = 50
+const MAX_DELAY_MS = 2_000
+
+/**
+ * One call. Answers a value when the store does, else a promise.
+ *
+ * @throws {BackendUnavailableError} BACKEND_UNAVAILABLE when the store rejects or does not answer within 10 s
+ */
+export function callStore<T>(
+  core: Core,
+  internal: InternalOperation,
+  operation: string,
+  call: () => T | Promise<T>,
+): T | Promise<T> {
+  const hooks = core.around.runInternal
+  try {
+    const answer = hooks.length === 0 ? call() : runInternal(core.aroundHost, hooks, internal, call)
+    return answer instanceof Promise ? withDeadline(core, operation, answer) : answer
+  } catch (error) {
+    throw asBackendError(core, operation, error)
+  }
+}
+
+/** Repeats `call` until the store answers: for writes, all of which are idempotent. Gives up only when `isMoot` says so. */
+export function callUntilAnswered<T>(
+  core: Core,
+  internal: InternalOperation,
+  operation: string,
+  call: () => T | Promise<T>,
+  isMoot: () => boolean = () => false,
+): T | Promise<T> {
+  try {
+    const answer = callStore(core, internal, operation, call)
+    if (!(answer instanceof Promise)) return answer
+    return answer.catch((error: unknown) => repeat(core, internal, operation, call, isMoot, error, FIRST_DELAY_MS))
+  } catch (error) {
+    return repeat(core, internal, operation, call, isMoot, error, FIRST_DELAY_MS)
+  }
+}
+
+async function repeat<T>(
+  core: Core,
+  internal: InternalOperation,
+  operation: string,
+  call: () => T | Promise<T>,
+  isMoot: () => boolean,
+  firstError: unknown,
+  firstDelayMs: number,
+): Promise<T> {
+  let error = firstError
+  for (let delayMs = firstDelayMs; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
+    core.reportBackendError(operation, error)
+    if (isMoot()) throw error
+    await new Promise<void>((resolve) => core.timers.after(delayMs, resolve))
+    if (isMoot()) throw error
+    try {
+      return await callStore(core, internal, operation, call)
+    } catch (next) {
+      error = next
+    }
+  }
+}
+
+function withDeadline<T>(core: Core, operation: string, answer: Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const deadline = core.timers.after(
+      STORE_DEADLINE_MS,
+      () => {
+        const message = `no answer within ${STORE_DEADLINE_MS} ms`
+        reject(new BackendUnavailableError(core.backend.name, operation, 'timeout', message))
+      },
+      false,
+    )
+    answer.then(
+      (value) => {
+        deadline.cancel()
+        resolve(value)
+      },
+      (error: unknown) => {
+        deadline.cancel()
+        reject(asBackendError(core, operation, error))
+      },
+    )
+  })
+}
+
+function asBackendError(core: Core, operation: string, error: unknown): BackendUnavailableError {
+  if (error instanceof BackendUnavailableError) return error
+  const message = error instanceof Error ? error.message : 'it threw something that is no error'
+  return new BackendUnavailableError(core.backend.name, operation, 'unknown', message, { cause: error })
+}

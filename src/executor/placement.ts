@@ -1,0 +1,97 @@
+/** Brings tasks that are not running to the engine: fresh from an insert, claimed, or taken over. */
+
+import * as lifecycle from '../events/lifecycle.ts'
+import type { StoredRecord, TaskState } from '../task/record.ts'
+import { resolveOptions } from '../task/resolve-options.ts'
+import { isTerminal } from '../task/status.ts'
+import { transition } from '../task/transition.ts'
+import type { Attempts } from './attempt.ts'
+import type { Core } from './core.ts'
+import { liveTask, type LiveTask } from './live-task.ts'
+import type { Registered } from './registry.ts'
+import { optionsFor } from './run-options.ts'
+
+/** Hands a task to the engine, unless it was cancelled meanwhile. A promise when the engine runs it in the caller. */
+export function placeTask(core: Core, attempts: Attempts, live: LiveTask): void | Promise<void> {
+  const request = live.cancelRequest
+  if (request !== undefined) {
+    const next = transition(live.spec, live.state, { type: 'cancel', ...request }, core.clock.now())
+    return new Promise((resolve) => attempts.end(live, next, () => resolve()))
+  }
+  const { expiresAt } = live.spec
+  if (expiresAt !== undefined) {
+    const expire = (): void => {
+      if (live.isDone || live.isSettling || live.attempt !== undefined || !core.engine.remove(live)) return
+      attempts.end(live, transition(live.spec, live.state, { type: 'expire' }, core.clock.now()))
+    }
+    live.expiry = core.timers.after(Math.max(0, expiresAt - core.clock.now()), expire, false)
+  }
+  return core.engine.add(live)
+}
+
+/** What becomes of a record that this executor has claimed or adopted. */
+export type TakenOver = 'claimed' | 'requeued' | 'interrupted' | 'failed'
+
+/**
+ * Takes in a record that the store has just given to this executor: one that waits goes to the engine, one that
+ * was running was cut off, and is requeued, interrupted, or failed as a crash loop.
+ */
+export function takeOverRecord(
+  core: Core,
+  attempts: Attempts,
+  stored: StoredRecord,
+): Promise<TakenOver> {
+  const { spec, state } = stored
+  const registered = core.registry.get(spec.name)
+  if (registered === undefined || isTerminal(state.status)) return Promise.resolve('claimed')
+  const live = liveTask(registered, optionsFor(registered, spec), spec, state, stored.position, false)
+  live.cancelRequest = stored.cancelRequest
+  live.logs.chunk = 0
+  core.live.set(live.id, live)
+  if (state.status !== 'running') {
+    void placeTask(core, attempts, live)
+    return Promise.resolve('claimed')
+  }
+  const request = live.cancelRequest
+  if (request !== undefined) {
+    const next = transition(spec, state, { type: 'cancel', ...request }, core.clock.now())
+    return new Promise((resolve) => attempts.end(live, next, () => resolve('interrupted')))
+  }
+  const next = transition(spec, state, { type: 'interrupt', reason: 'crash' }, core.clock.now())
+  return new Promise((resolve) => {
+    attempts.recover(live, next, (isOurs) => {
+      const { status } = live.state
+      if (isOurs && status === 'pending') {
+        resolve('requeued')
+        void placeTask(core, attempts, live)
+        return
+      }
+      resolve(status === 'failed' ? 'failed' : 'interrupted')
+    })
+  })
+}
+
+/** Ends a record that was just claimed, such as for a cancel; its task need not be registered here. */
+export function endUnplaced(
+  core: Core,
+  attempts: Attempts,
+  stored: StoredRecord,
+  next: TaskState,
+): Promise<boolean> {
+  const { spec, state } = stored
+  const { name } = spec
+  const registered = core.registry.get(name) ?? unregistered(name)
+  const live = liveTask(registered, registered.options, spec, state, stored.position, false)
+  return new Promise((resolve) => attempts.end(live, next, resolve))
+}
+
+function unregistered(name: string): Registered {
+  return { name, task: undefined, layer: {}, options: resolveOptions({}, ''), concurrency: Infinity }
+}
+
+/** Says that tasks wait whose code is not here. */
+export function reportUnknown(core: Core, name: string, count: number): void {
+  if (!core.bus.wanted['executor.unknown_task']) return
+  const fields = { name, count }
+  core.bus.publish(lifecycle.executorEvent(core.origin, 'executor.unknown_task', core.clock.now(), fields))
+}

@@ -1,0 +1,50 @@
+/** Retrying what failed, in bulk. */
+
+import type { TaskHandle } from '../task/enqueue-options.ts'
+import { DuplicateTaskError, InvalidOptionsError } from '../task/errors.ts'
+import { retryTask } from './control.ts'
+import type { Core } from './core.ts'
+import type { Enqueuer } from './enqueue.ts'
+import { listRecords } from './queries.ts'
+
+export interface RetryFailedOptions {
+  /** Only tasks of this name. */
+  readonly name?: string
+  /** Only tasks that were created in this window (epoch milliseconds or Date, exclusive). */
+  readonly createdAfter?: number | Date
+  readonly createdBefore?: number | Date
+  /** At most so many; default 1,000. */
+  readonly limit?: number
+}
+
+const MAX = 100_000
+
+/** Oldest first. One that was retried by hand before is passed over. */
+export async function retryFailed(
+  core: Core,
+  enqueuer: Enqueuer,
+  options: RetryFailedOptions = {},
+): Promise<TaskHandle[]> {
+  const { limit = 1_000, ...filters } = options
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX) {
+    throw new InvalidOptionsError('limit', `an integer from 1 to ${MAX}`, limit, 'retryFailed: ')
+  }
+  const handles: TaskHandle[] = []
+  let cursor: string | undefined
+  do {
+    const next = cursor === undefined ? undefined : { cursor }
+    const page = await listRecords(core, { ...filters, ...next, status: 'failed', order: 'oldest', limit: 200 })
+    for (const record of page.records) {
+      if (handles.length >= limit) return handles
+      if (record.retriedBy !== undefined || core.registry.get(record.name) === undefined) continue
+      try {
+        handles.push(await retryTask(core, enqueuer, record.id))
+      } catch (error) {
+        // Somebody else was faster: it is retried, and that is all that was asked for.
+        if (!(error instanceof DuplicateTaskError)) throw error
+      }
+    }
+    cursor = page.cursor
+  } while (cursor !== undefined)
+  return handles
+}

@@ -1,0 +1,110 @@
+/** One attempt while its body runs: what the body can reach, and how it is told to stop. */
+
+import { logFallback } from '../context/fallback-logger.ts'
+import { initialFields } from '../context/bound-context.ts'
+import { attemptContext, type AttemptBackground } from '../context/task-context.ts'
+import { messageText } from '../context/task-log.ts'
+import type { ActiveAttempt } from '../context/scope.ts'
+import type { EnqueueOptions, TaskHandle } from '../task/enqueue-options.ts'
+import type { Level } from '../task/level.ts'
+import type { ContextFields, TaskSpec, TaskState } from '../task/record.ts'
+import type { Task, TaskContext } from '../task/run-context.ts'
+import type { Deadline } from '../task/timer-queue.ts'
+import type { RunResult } from '../observers/observer.ts'
+import type { Core } from './core.ts'
+import type { Decision } from './decide.ts'
+import type { LiveTask } from './live-task.ts'
+import type { LogStore } from './log-store.ts'
+
+// A class: one is made per attempt, and it is scope, context background and handle in one object.
+export class RunningAttempt implements AttemptBackground {
+  readonly core: Core
+  readonly live: LiveTask
+  readonly logStore: LogStore
+  /** As the attempt began. */
+  readonly state: TaskState
+  /** Of the monotonic clock. */
+  readonly startedAtMs: number
+  readonly context: TaskContext
+  /** The attempt has its outcome; whatever the body does from now on is late. */
+  isOver = false
+  /** Of the monotonic clock: when the attempt ended with its body still running. */
+  overAtMs = 0
+  /** The body has settled or was abandoned. */
+  isBodySettled = false
+  /** The parsed input, for hooks. */
+  input: unknown
+  /** Whether the body settled in the turn in which it was told to stop. */
+  ranOn = false
+  deadlines: Deadline[] | undefined
+  abandonment: Deadline | undefined
+  /** With around-hooks: resolves the innermost `next`, before the decision is committed. */
+  onDecided: ((result: RunResult) => void) | undefined
+  decision: Decision | undefined
+  /** What to do when the body has settled or was abandoned: the slot is free then. */
+  onSlotFree: (() => void) | undefined
+  #fields: ContextFields
+  #controller: AbortController | undefined
+  #abortReason: Error | undefined
+
+  constructor(core: Core, live: LiveTask, logStore: LogStore, startedAtMs: number) {
+    this.core = core
+    this.live = live
+    this.logStore = logStore
+    this.state = live.state
+    this.startedAtMs = startedAtMs
+    this.#fields = initialFields(live.fields)
+    this.context = attemptContext(this)
+  }
+
+  /** The scope's attempt: itself. */
+  get attempt(): ActiveAttempt {
+    return this
+  }
+
+  get spec(): TaskSpec {
+    return this.live.spec
+  }
+
+  get fields(): ContextFields {
+    return this.#fields
+  }
+
+  set fields(fields: ContextFields) {
+    this.#fields = fields
+    // Events of the task carry what was bound last.
+    if (!this.isOver) this.live.fields = fields
+  }
+
+  get abortReason(): Error | undefined {
+    return this.#abortReason
+  }
+
+  abortSignal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason)
+    }
+    return this.#controller.signal
+  }
+
+  /** Tells the body to stop. The first reason stays, as on any AbortSignal. */
+  abort(reason: Error): void {
+    if (this.#abortReason !== undefined) return
+    this.#abortReason = reason
+    this.#controller?.abort(reason)
+  }
+
+  log(level: Level, message: unknown, extra: unknown, unknownLevel?: unknown): void {
+    if (this.isOver) logFallback(level, `(after the end of task ${this.live.id}) ${messageText(message)}`, extra)
+    else this.logStore.write(this.live, level, message, extra, unknownLevel)
+  }
+
+  reportProgress(done: number, total: number | undefined): void {
+    if (!this.isOver) this.logStore.progress(this.live, done, total)
+  }
+
+  enqueueChild(task: Task, input: unknown, options: EnqueueOptions | undefined): Promise<TaskHandle> {
+    return this.core.enqueueChild(task, input, options)
+  }
+}

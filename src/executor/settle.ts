@@ -1,0 +1,165 @@
+/** Persists a state and then says so: every change of a record after its insert goes through here. */
+
+import type { StatePatch, WriteResult } from '../backends/backend.ts'
+import * as lifecycle from '../events/lifecycle.ts'
+import type { InterruptReason } from '../task/errors.ts'
+import type { TaskState } from '../task/record.ts'
+import type { SerializedError } from '../task/serialized-error.ts'
+import { isTerminal } from '../task/status.ts'
+import { serializeError } from '../task/serialized-error.ts'
+import type { FailureReason } from '../task/outcome.ts'
+import type { Core } from './core.ts'
+import { announceDone, type LiveTask } from './live-task.ts'
+import type { LogStore } from './log-store.ts'
+import { callUntilAnswered } from './persist.ts'
+
+/** What the events of a settled state need beside the state. */
+export interface SettleFacts {
+  /** The failure as events show it. */
+  readonly error?: SerializedError | undefined
+  readonly expected?: boolean | undefined
+  /** Why it was requeued or interrupted. */
+  readonly interrupt?: InterruptReason | undefined
+}
+
+/**
+ * Writes `next` for a task that this executor owns, publishes what it means, and calls `then`: with true after
+ * the write, with false when the record turned out to be somebody else's (`live.isLost`). In the caller's turn when the
+ * store answers at once. The write is repeated until the store answers.
+ */
+export function settle(
+  core: Core,
+  logStore: LogStore,
+  live: LiveTask,
+  next: TaskState,
+  facts: SettleFacts,
+  then: (isOurs: boolean) => void,
+): void {
+  logStore.flush(live)
+  live.isSettling = true
+  const answer = writeState(core, live, next)
+  if (answer instanceof Promise) {
+    answer.then(
+      (results) => settled(core, live, next, facts, results[0], then),
+      // Only when closing gave up on the store: the record stays ours in the store, and is recovered from there.
+      () => {
+        live.isSettling = false
+        live.isLost = true
+        then(false)
+      },
+    )
+  } else {
+    settled(core, live, next, facts, answer[0], then)
+  }
+}
+
+/** The write alone, repeated until it is answered. */
+export function writeState(
+  core: Core,
+  live: LiveTask,
+  next: TaskState,
+): readonly WriteResult[] | Promise<readonly WriteResult[]> {
+  const patch: StatePatch = {
+    id: live.id,
+    position: live.position,
+    name: live.name,
+    owner: core.id,
+    fence: live.state.fence,
+    state: next,
+    freesKey: live.spec.idempotencyKey !== undefined && isTerminal(next.status) && next.status !== 'succeeded',
+  }
+  const { backend } = core
+  return callUntilAnswered(
+    core,
+    'persist',
+    'update',
+    () => backend.update([patch]),
+    () => core.phase === 'closed',
+  )
+}
+
+function settled(
+  core: Core,
+  live: LiveTask,
+  next: TaskState,
+  facts: SettleFacts,
+  result: WriteResult | undefined,
+  then: (isOurs: boolean) => void,
+): void {
+  live.isSettling = false
+  if (result !== 'ok') {
+    lose(core, live)
+    then(false)
+    return
+  }
+  const { status: from } = live.state
+  live.state = next
+  live.dueAt = next.dueAt
+  publishState(core, live, from === 'running', facts)
+  then(true)
+}
+
+/** The record belongs to somebody else now: what happens here counts no more. */
+export function lose(core: Core, live: LiveTask): void {
+  if (live.isLost) return
+  live.isLost = true
+  if (core.bus.wanted['attempt.discarded'] && live.attempt !== undefined) {
+    core.bus.publish(lifecycle.attemptDiscarded(core.origin, live, core.clock.now(), 'stale'))
+  }
+}
+
+/** Takes an ended or lost task out of memory and tells who waits. */
+export function forget(core: Core, live: LiveTask): void {
+  if (live.isDone) return
+  core.live.delete(live.id)
+  live.expiry?.cancel()
+  announceDone(live)
+  if (core.onRoom.size > 0) for (const tell of core.onRoom) tell()
+  if (core.live.size === 0 && core.onIdle.size > 0) for (const tell of core.onIdle) tell()
+}
+
+/** Publishes what the task's new state means. After the record says so. */
+function publishState(core: Core, live: LiveTask, wasRunning: boolean, facts: SettleFacts): void {
+  const { bus, origin } = core
+  const { wanted } = bus
+  const { state } = live
+  switch (state.status) {
+    case 'succeeded':
+      if (wanted['task.succeeded']) bus.publish(lifecycle.taskSucceeded(origin, live, state.endedAt ?? 0))
+      return
+    case 'retrying':
+    case 'failed': {
+      const time = core.clock.now()
+      const error = facts.error ?? state.error ?? serializeError(new Error('unknown'))
+      const { durationMs = 0 } = state
+      if (wasRunning && state.reason !== 'crash_loop' && wanted['attempt.failed']) {
+        bus.publish(lifecycle.attemptFailed(origin, live, time, { error, reason: state.reason as FailureReason, durationMs }))
+      }
+      if (state.status === 'failed') {
+        if (wanted['task.failed']) bus.publish(lifecycle.taskFailed(origin, live, time, error, facts.expected === true))
+      } else if (wanted['task.retrying']) {
+        bus.publish(lifecycle.taskRetrying(origin, live, time))
+      }
+      return
+    }
+    case 'cancelled':
+      if (wanted['task.cancelled']) bus.publish(lifecycle.taskCancelled(origin, live, core.clock.now()))
+      return
+    case 'interrupted':
+      if (wanted['task.interrupted']) {
+        bus.publish(lifecycle.taskInterrupted(origin, live, core.clock.now(), facts.interrupt ?? 'crash'))
+      }
+      return
+    case 'expired':
+      if (wanted['task.expired']) bus.publish(lifecycle.taskExpired(origin, live, core.clock.now()))
+      return
+    case 'pending':
+      if (facts.interrupt !== undefined && wanted['task.requeued']) {
+        bus.publish(lifecycle.taskRequeued(origin, live, core.clock.now(), facts.interrupt))
+      }
+      return
+    case 'scheduled':
+    case 'running':
+      return
+  }
+}

@@ -1,0 +1,68 @@
+/** Runs the hooks that users attach to a task. Nothing they do changes the task. */
+
+import { isThenable } from '../events/bus.ts'
+import { hookError } from '../events/lifecycle.ts'
+import type { HookTask, TaskErrorHook, TaskHook, TaskHooks } from '../task/hooks.ts'
+import { attemptOf } from '../task/record.ts'
+import { serializeError } from '../task/serialized-error.ts'
+import type { Core } from './core.ts'
+import type { LiveTask } from './live-task.ts'
+
+/** A hook that is still pending after this long is reported and no longer waited for at close. */
+export const HOOK_TIMEOUT_MS = 30_000
+
+/** Calls the hooks of `kind` in order; promises they return are watched, not waited for. */
+export function runHooks(
+  core: Core,
+  live: LiveTask,
+  kind: keyof TaskHooks,
+  input: unknown,
+  error?: unknown,
+): void {
+  const list = live.options[kind] as readonly (TaskHook & TaskErrorHook)[] | undefined
+  if (list === undefined || list.length === 0) return
+  const task = hookTask(live, input)
+  for (const hook of list) {
+    try {
+      const answer = hook(task, error)
+      if (isThenable(answer)) watch(core, live, kind, Promise.resolve(answer))
+    } catch (thrown) {
+      report(core, live, kind, thrown)
+    }
+  }
+}
+
+function hookTask(live: LiveTask, input: unknown): HookTask {
+  const { spec, state, registered } = live
+  const { id, name, label, tags } = spec
+  const run = (next: unknown): unknown => registered.task?.run(next)
+  return { id, name, label, tags, attempt: attemptOf(state), input, run }
+}
+
+function watch(core: Core, live: LiveTask, kind: string, answer: Promise<unknown>): void {
+  const ended = new Promise<void>((resolve) => {
+    const deadline = core.timers.after(
+      HOOK_TIMEOUT_MS,
+      () => {
+        report(core, live, kind, new Error(`hook ${kind} was still pending after ${HOOK_TIMEOUT_MS} ms`))
+        resolve()
+      },
+      false,
+    )
+    const settle = (): void => {
+      deadline.cancel()
+      resolve()
+    }
+    answer.then(settle, (error: unknown) => {
+      report(core, live, kind, error)
+      settle()
+    })
+  })
+  core.hooksRunning.add(ended)
+  void ended.then(() => core.hooksRunning.delete(ended))
+}
+
+function report(core: Core, live: LiveTask, hook: string, error: unknown): void {
+  if (!core.bus.wanted['hook.error']) return
+  core.bus.publish(hookError(core.origin, live, core.clock.now(), hook, serializeError(error)))
+}

@@ -1,0 +1,100 @@
+/** An event as a log entry of pino's kind: flat fields, the same from every observer that writes such entries. */
+
+import type { PlainsightEvent } from '../events/event.ts'
+import type { SerializedError } from '../task/serialized-error.ts'
+
+/** Named fields; a field whose value is `undefined` is not there. Fresh for each event; nested values are the event's own. */
+export type LogFields = Record<string, unknown>
+
+/** An error in the shape that pino's serializer gives one; fresh, so that serializers may mark it. */
+export interface LoggedError {
+  readonly type: string
+  /** With those of the causes, as `message: cause: cause`. */
+  readonly message: string
+  /** With those of the causes. */
+  readonly stack: string
+  readonly [field: string]: unknown
+}
+
+/**
+ * The fields of `event`, under the event's own names, except:
+ * - `level` and `time` are left to the writer, `message` goes into the entry's message, empty `tags` are left out;
+ * - `error` becomes `err`, and like `resultError` has pino's shape: type, message, stack, the error's own fields;
+ * - `name` (of `executor.unknown_task`) becomes `taskName`, since `name` is the logger's own in pino;
+ * - `rootId` is left out when it is the task itself.
+ */
+export function logFields(event: PlainsightEvent): LogFields {
+  // A spread copies in one step what a loop or a rest pattern copies in five; writers skip what is undefined.
+  const fields: LogFields = { ...event, level: undefined, time: undefined }
+  if ('taskId' in event) {
+    if (event.rootId === event.taskId) fields['rootId'] = undefined
+    if (isEmpty(event.tags)) fields['tags'] = undefined
+  }
+  if ('message' in event) fields['message'] = undefined
+  if ('error' in event) {
+    fields['error'] = undefined
+    if (event.error !== undefined) fields['err'] = loggedError(event.error)
+  }
+  if (event.type === 'task.succeeded' && event.resultError !== undefined) {
+    fields['resultError'] = loggedError(event.resultError)
+  }
+  if (event.type === 'executor.unknown_task') {
+    fields['name'] = undefined
+    fields['taskName'] = event.name
+  }
+  return fields
+}
+
+// pino's serializer takes `type` from the constructor's name, and would say `Object`; without one it asks `name`.
+const nameOnly: object = Object.create(null, {
+  name: {
+    get(this: LoggedError): string {
+      return this.type
+    },
+  },
+}) as object
+
+function loggedError(error: SerializedError): LoggedError {
+  const logged = Object.create(nameOnly) as Record<string, unknown>
+  logged['type'] = error.name
+  logged['message'] = withCauses(error, (each) => each.message, ': ')
+  logged['stack'] = withCauses(
+    error,
+    (each) => each.stack ?? `${each.name}: ${each.message}`,
+    '\ncaused by: ',
+  )
+  if (error.code !== undefined) logged['code'] = error.code
+  logged['fingerprint'] = error.fingerprint
+  for (const [key, value] of Object.entries(error.fields ?? {})) {
+    if (!RESERVED.has(key)) logged[key] = value
+  }
+  return logged as unknown as LoggedError
+}
+
+const RESERVED: ReadonlySet<string> = new Set([
+  'type',
+  'name',
+  'message',
+  'stack',
+  'code',
+  'fingerprint',
+  'cause',
+  'constructor',
+  '__proto__',
+])
+
+function withCauses(
+  error: SerializedError,
+  part: (error: SerializedError) => string,
+  between: string,
+): string {
+  let text = part(error)
+  for (let cause = error.cause; cause !== undefined; cause = cause.cause)
+    text += between + part(cause)
+  return text
+}
+
+function isEmpty(map: object): boolean {
+  for (const _ in map) return false
+  return true
+}

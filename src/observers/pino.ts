@@ -1,0 +1,115 @@
+/** Hands events to a pino logger: one call per event, flat fields, no child loggers. */
+
+import type { PlainsightEvent } from '../events/event.ts'
+import { InvalidOptionsError } from '../task/errors.ts'
+import { eventMessage } from './event-words.ts'
+import { type LogFields, logFields } from './log-fields.ts'
+import type { Observer, ObserverCounts } from './observer.ts'
+import {
+  checkOptionNames,
+  observerFilter,
+  OBSERVER_OPTION_NAMES,
+  type ObserverOptions,
+} from './observer-options.ts'
+
+/** What is needed of a logger: pino's, or one with the same four methods. */
+export interface PinoLike {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+  /** When there is one, nothing is built for a level that the logger does not write. */
+  isLevelEnabled?(level: string): boolean
+}
+
+/** Options of {@link pinoObserver}. */
+export type PinoObserverOptions = ObserverOptions
+
+/** An observer that hands events to a logger. */
+export interface PinoObserver extends Observer {
+  readonly name: string
+  onEvent(event: PlainsightEvent): void
+  counts(): ObserverCounts
+}
+
+const WHERE = 'pinoObserver: '
+
+/**
+ * Calls `logger.debug`, `info`, `warn` or `error` with the event's fields and a message, as `consoleObserver` writes
+ * them in JSON; an error is under `err`. Whether and when a line is written is the logger's business: `counts()`
+ * says `delivered` when the call returned, `failed` when it threw (it is rethrown, so that the executor reports it).
+ *
+ * Objects inside the fields are copies, so redaction, serializers and formatters may change them.
+ *
+ * @throws {InvalidOptionsError} INVALID_OPTIONS when the logger lacks a method, or an option is wrong or unknown
+ * @example
+ * createExecutor({ tasks, observers: [pinoObserver(pino(), { minLevel: 'debug' })] })
+ */
+export function pinoObserver(logger: PinoLike, options: PinoObserverOptions = {}): PinoObserver {
+  checkLogger(logger)
+  checkOptionNames(options, OBSERVER_OPTION_NAMES, WHERE)
+  const filter = observerFilter(options, { name: 'pino', minLevel: 'info' }, WHERE)
+  let delivered = 0
+  let failed = 0
+  return {
+    ...filter,
+    onEvent(event) {
+      try {
+        log(logger, event)
+        delivered++
+      } catch (error) {
+        failed++
+        throw error
+      }
+    },
+    counts: () => ({ delivered, dropped: 0, failed, queued: 0 }),
+  }
+}
+
+// The method is looked up at each call: pino replaces its methods when its level changes.
+function log(logger: PinoLike, event: PlainsightEvent): void {
+  const method = event.level === 'warning' ? 'warn' : event.level
+  if (logger.isLevelEnabled?.(method) === false) return
+  logger[method](ownFields(event), eventMessage(event))
+}
+
+// Events are frozen. A redaction that works in place would fail silently on them, and print the secret.
+function ownFields(event: PlainsightEvent): LogFields {
+  const fields = logFields(event)
+  for (const name of ['tags', 'extra', 'context']) {
+    if (fields[name] !== undefined) fields[name] = thawed(fields[name] as object)
+  }
+  // These are fresh themselves, and have a prototype to keep.
+  for (const name of ['err', 'resultError']) {
+    if (fields[name] !== undefined) thawItems(fields[name] as Items)
+  }
+  return fields
+}
+
+type Items = Record<string, unknown>
+
+function thawed(value: object): unknown {
+  const copy: unknown = Array.isArray(value) ? [...(value as unknown[])] : { ...value }
+  thawItems(copy as Items)
+  return copy
+}
+
+function thawItems(items: Items): void {
+  for (const key in items) {
+    const item = items[key]
+    if (typeof item === 'object' && item !== null) items[key] = thawed(item)
+  }
+}
+
+function checkLogger(logger: unknown): void {
+  for (const method of ['debug', 'info', 'warn', 'error'] as const) {
+    const found = (logger as Partial<PinoLike> | null | undefined)?.[method]
+    if (typeof found === 'function') continue
+    throw new InvalidOptionsError(
+      'logger',
+      `a pino logger, with a method ${method}()`,
+      logger,
+      WHERE,
+    )
+  }
+}

@@ -1,0 +1,130 @@
+/** What JSON keeps: the type of a value after a round trip, and the check that a value survives one unchanged. */
+
+import { describeValue } from './describe.ts'
+import { NotSerializableError } from './errors.ts'
+
+/** A value that JSON can hold. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+
+/** What `T` is after `JSON.parse(JSON.stringify(value))`: dates are strings, functions and symbols are gone. */
+export type Jsonify<T> = unknown extends T
+  ? any // eslint-disable-line typescript/no-explicit-any -- an unknown output stays open, as from JSON.parse
+  : T extends { toJSON(): infer R }
+    ? Jsonify<R>
+    : T extends null | boolean | number | string
+      ? T
+      : T extends undefined | void
+        ? undefined
+        : T extends bigint | symbol | ((...args: never[]) => unknown)
+          ? never
+          : T extends readonly unknown[]
+            ? { [K in keyof T]: T[K] extends undefined ? null : Jsonify<T[K]> }
+            : T extends object
+              ? { [K in keyof T as K extends symbol ? never : T[K] extends JsonDropped ? never : K]: Jsonify<T[K]> }
+              : never
+
+type JsonDropped = symbol | undefined | ((...args: never[]) => unknown)
+
+/** Nesting beyond this is refused: `JSON.stringify` and most readers recurse. */
+export const MAX_JSON_DEPTH = 1_000
+
+const ADVICE = 'store it as a string or number, or give the task a codec'
+
+/**
+ * The JSON text of `value`; `undefined` for `undefined`.
+ *
+ * Refuses what JSON would change or drop: Date, Map, Set, class instances, BigInt, NaN, Infinity,
+ * functions, symbols, `undefined` inside arrays, cycles. A property whose value is `undefined` is left out,
+ * and `-0` is stored as `0`, as JSON does.
+ * @throws {NotSerializableError} NOT_SERIALIZABLE naming the path
+ */
+export function stringifyStrict(value: unknown, what: string): string | undefined {
+  if (value === undefined) return undefined
+  try {
+    const problem = findProblem(value, 0)
+    if (problem !== undefined) {
+      throw new NotSerializableError(what, problem.path, problem.got, problem.advice)
+    }
+    return JSON.stringify(value)
+  } catch (error) {
+    if (error instanceof NotSerializableError) throw error
+    throw new NotSerializableError(what, '', 'a value that cannot be read', describeError(error))
+  }
+}
+
+function describeError(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message.slice(0, 200) : describeValue(error)
+  } catch {
+    return 'reading it throws'
+  }
+}
+
+interface Problem {
+  path: string
+  got: string
+  advice: string
+}
+
+// The path is put together on the way back, so a clean value costs no strings. Depth bounds cycles too.
+function findProblem(value: unknown, depth: number): Problem | undefined {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return undefined
+    case 'number':
+      return Number.isFinite(value) ? undefined : problem(describeValue(value))
+    case 'object':
+      if (value === null) return undefined
+      if (depth > MAX_JSON_DEPTH) {
+        return {
+          path: '',
+          got: `a cycle, or nesting deeper than ${MAX_JSON_DEPTH}`,
+          advice: 'store a flat value, and refer to others by id',
+        }
+      }
+      return Array.isArray(value) ? inArray(value, depth + 1) : inObject(value, depth + 1)
+    default:
+      return problem(describeValue(value))
+  }
+}
+
+function problem(got: string): Problem {
+  return { path: '', got, advice: ADVICE }
+}
+
+function inArray(array: readonly unknown[], depth: number): Problem | undefined {
+  for (let index = 0; index < array.length; index++) {
+    const found = findProblem(array[index], depth)
+    if (found !== undefined) return within(`[${index}]`, found)
+  }
+  return undefined
+}
+
+function inObject(object: object, depth: number): Problem | undefined {
+  const prototype: unknown = Object.getPrototypeOf(object)
+  // A prototype without a parent is some realm's Object.prototype: test runners have several.
+  if (prototype !== Object.prototype && prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    return problem(describeValue(object))
+  }
+  for (const key in object) {
+    const item = (object as Record<string, unknown>)[key]
+    if (item === undefined) continue
+    const found = findProblem(item, depth)
+    if (found !== undefined) return within(key, found)
+  }
+  return undefined
+}
+
+function within(step: string, inner: Problem): Problem {
+  const dot = inner.path === '' || inner.path.startsWith('[') ? '' : '.'
+  // A cycle's path would repeat for ever: keep its beginning.
+  inner.path = inner.path.length > 200 ? `${step}…` : `${step}${dot}${inner.path}`
+  return inner
+}
+
+/** The JSON text of `value` as JSON makes it (Date becomes a string), for outputs. Throws what `JSON.stringify` throws. */
+export function stringifyLoose(value: unknown): string | undefined {
+  // `JSON.stringify` answers undefined for undefined, functions and symbols, whatever its type says.
+  return value === undefined ? undefined : (JSON.stringify(value) as string | undefined)
+}

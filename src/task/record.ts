@@ -1,0 +1,142 @@
+/**
+ * What is stored of one enqueued piece of work: a spec that never changes, and a state that is replaced
+ * as a whole. Both are immutable values, so a backend may keep what it is given and hand out what it keeps.
+ */
+
+import type { SerializedError } from './serialized-error.ts'
+import type { Json } from './json.ts'
+import type { Level } from './level.ts'
+import type { StoredOptions } from './options.ts'
+import type { Status } from './status.ts'
+import type { Headers, Tags } from './tags.ts'
+
+/** Where a record came from. */
+export type TaskSource = 'api' | 'schedule' | 'retry'
+
+/** Who gave up a record that may not be claimed yet (DESIGN §8). */
+export type Hold = 'handler' | 'response'
+
+/** The trace carrier (`traceparent`, …), opaque to all but the observer that wrote it. */
+export type TraceContext = Readonly<Record<string, string>>
+
+/** Bound request and task fields (request id, user, …). */
+export type ContextFields = Readonly<Record<string, Json>>
+
+/** The part of a record that is fixed at enqueue. */
+export interface TaskSpec {
+  /** Unique in the store: uuid v7 unless the caller gave one, `/^[\w.:-]{1,128}$/`. */
+  readonly id: string
+  readonly name: string
+  readonly label: string | undefined
+  readonly queue: string
+  /** Integer within ±1,000,000; higher runs first. */
+  readonly priority: number
+  readonly source: TaskSource
+  readonly tags: Tags
+  readonly headers: Headers
+  /** The raw input as JSON text; `undefined` when there is none. */
+  readonly inputJson: string | undefined
+  /** Epoch milliseconds. */
+  readonly createdAt: number
+  /** Epoch milliseconds; never started from then on. */
+  readonly expiresAt: number | undefined
+  /** Extra attempts after the first; `Infinity` allowed. */
+  readonly retries: number
+  /** Whether an attempt that a crash or shutdown cut off is run again. */
+  readonly requeueOnInterrupt: boolean
+  readonly shield: boolean
+  readonly parentId: string | undefined
+  /** The first task of the tree; the record's own id when it has no parent. */
+  readonly rootId: string
+  readonly retryOf: string | undefined
+  readonly idempotencyKey: string | undefined
+  readonly traceContext: TraceContext | undefined
+  readonly context: ContextFields | undefined
+  /** Options given with the call, so that another process runs the task by them too. */
+  readonly options: StoredOptions | undefined
+  /** Names of options that were functions and live only in the process that enqueued. */
+  readonly localOptions: readonly string[] | undefined
+}
+
+/** The part of a record that its owner replaces with each transition. */
+export interface TaskState {
+  readonly status: Status
+  /** The executor that may write; null when unclaimed or terminal. */
+  readonly owner: string | null
+  /** Grows with every claim and every start; a write with an older one is refused. */
+  readonly fence: number
+  /** Attempts begun so far. `attempt` is one less, and 0 before the first. */
+  readonly starts: number
+  /** Attempts that a crash, shutdown or lost lease cut off and that were requeued. */
+  readonly recoveries: number
+  /** Those of them that were not an orderly shutdown: more than three end the task. */
+  readonly crashes: number
+  /** Epoch milliseconds from which it may run. */
+  readonly dueAt: number
+  /** Start of the latest attempt, epoch milliseconds. */
+  readonly startedAt: number | undefined
+  readonly endedAt: number | undefined
+  /** How long the latest attempt waited for its slot, in milliseconds. */
+  readonly waitMs: number | undefined
+  /** How long the latest ended attempt ran, in milliseconds. */
+  readonly durationMs: number | undefined
+  readonly resultJson: string | undefined
+  readonly resultError: SerializedError | undefined
+  /** The latest failure; kept while retrying. */
+  readonly error: SerializedError | undefined
+  /** Why it ended or was requeued: a failure reason, an interrupt reason, or the canceller's words. */
+  readonly reason: string | undefined
+  readonly cancelledBy: string | undefined
+  readonly hold: Hold | undefined
+}
+
+/** How far a task says it is. */
+export interface Progress {
+  readonly done: number
+  readonly total?: number
+}
+
+/** A cancel that was asked for; written by any executor, carried out by the owner. */
+export interface CancelRequest {
+  readonly reason?: string
+  readonly by?: string
+}
+
+/** One stored log line. */
+export interface LogLine {
+  /** Epoch milliseconds. */
+  readonly time: number
+  readonly level: Level
+  readonly attempt: number
+  readonly message: string
+  /** Only when the executor stores extras. */
+  readonly extra?: Readonly<Record<string, Json>>
+}
+
+/** A record as a backend gives it. */
+export interface StoredRecord {
+  readonly spec: TaskSpec
+  readonly state: TaskState
+  /** Order of insertion into the store; given by the store, grows. */
+  readonly position: number
+  readonly progress?: Progress | undefined
+  readonly cancelRequest?: CancelRequest | undefined
+  /** The newest retry by hand of this record. */
+  readonly retriedBy?: string | undefined
+}
+
+/** Zero-based number of the current or latest attempt: how many starts came before it. */
+export function attemptOf(state: TaskState): number {
+  return state.starts === 0 ? 0 : state.starts - 1
+}
+
+/** Retries used so far: failed attempts that were followed by another; recoveries do not count. */
+export function retriesUsedOf(state: TaskState): number {
+  const used = attemptOf(state) - state.recoveries
+  return used > 0 ? used : 0
+}
+
+/** The highest number of attempts the task can have as things stand. */
+export function maxAttemptsOf(spec: TaskSpec, state: TaskState): number {
+  return spec.retries + 1 + state.recoveries
+}
