@@ -29,6 +29,7 @@ export { defineTask } from './context/define-task.ts'
 export { setFallbackLogger } from './context/fallback-logger.ts'
 export { taskLog } from './context/task-log.ts'
 export { memoryObserver } from './observers/memory.ts'
+export { WaitTimeoutError } from './observers/wait-timeout-error.ts'
 export {
   BackendUnavailableError,
   DuplicateTaskError,
@@ -53,3 +54,111 @@ export { formatLogs } from './task/format-logs.ts'
 export { mergeOptions } from './task/options.ts'
 export { STATUSES, TRANSITIONS, isTerminal } from './task/status.ts'
 export { transition } from './task/transition.ts'
+
+// Types of the public surface: everything a user may have to name.
+export type {
+  Backend,
+  BackendCapabilities,
+  BeatResult,
+  CancelResult,
+  ClaimQuery,
+  InsertResult,
+  LogPatch,
+  NewRecord,
+  Owner,
+  PendingCancel,
+  RecordKey,
+  RecordQueries,
+  RecordQuery,
+  Retention,
+  StatePatch,
+  StoredLogs,
+  WriteResult,
+} from './backends/backend.ts'
+export type { MemoryBackendOptions } from './backends/memory.ts'
+export type { Engine, EngineHost, EngineItem, EngineStats } from './engines/engine.ts'
+export type { EventSource } from './events/bus.ts'
+export type {
+  AttemptDiscarded,
+  AttemptFailed,
+  AttemptOverrun,
+  AttemptStarted,
+  BackendErrorEvent,
+  EventBase,
+  EventOf,
+  EventType,
+  ExecutorClosed,
+  ExecutorEvent,
+  ExecutorStarted,
+  ExecutorUnknownTask,
+  HookError,
+  LogEvent,
+  ObserverDropped,
+  ObserverError,
+  PlainsightEvent,
+  QueuePaused,
+  QueueResumed,
+  TaskCancelled,
+  TaskCancelRequested,
+  TaskDeduplicated,
+  TaskEnqueued,
+  TaskEvent,
+  TaskEventBase,
+  TaskExpired,
+  TaskFailed,
+  TaskInterrupted,
+  TaskProgress,
+  TaskRequeued,
+  TaskRetrying,
+  TaskScheduled,
+  TaskSucceeded,
+} from './events/event.ts'
+export type { RetryOptions } from './executor/control.ts'
+export type { DrainOptions } from './executor/drain.ts'
+export type { EnqueueItem, Executor } from './executor/executor.ts'
+export type { Observation, ObserverStats } from './executor/observer-host.ts'
+export type { ExecutorOptions, LogStoreOptions, RetentionOptions } from './executor/options.ts'
+export type { ListQuery, RecordPage } from './executor/queries.ts'
+export type { RetryFailedOptions } from './executor/retry-failed.ts'
+export type { CloseOptions } from './executor/shutdown.ts'
+export type { ExecutorStats } from './executor/stats.ts'
+export type { MemoryObserver } from './observers/memory.ts'
+export type {
+  EnqueueOperation,
+  InternalOperation,
+  MinLevel,
+  Observer,
+  ObserverCounts,
+  ObserverHooks,
+  RunOperation,
+  RunResult,
+  TaskDraft,
+} from './observers/observer.ts'
+export type { Clock, Timer } from './task/clock.ts'
+export type { DefinitionOptions, SchemaTaskDefinition, TaskDefinition } from './task/definition.ts'
+export type { Duration } from './task/duration.ts'
+export type { CancelOptions, EnqueueOptions, TaskHandle } from './task/enqueue-options.ts'
+export type { BackendErrorReason, ErrorCode, InputIssue, InterruptReason } from './task/errors.ts'
+export type { HookTask, TaskErrorHook, TaskHook, TaskHooks } from './task/hooks.ts'
+export type { Json, Jsonify } from './task/json.ts'
+export type { Level, LevelInput } from './task/level.ts'
+export type { BackoffFunction, BackoffOptions, ErrorClass, ExecutionOptions, RetryFacts } from './task/options.ts'
+export type { FailureReason, Outcome } from './task/outcome.ts'
+export type {
+  CancelRequest,
+  ContextFields,
+  Hold,
+  LogLine,
+  Progress,
+  StoredRecord,
+  TaskSource,
+  TaskSpec,
+  TaskState,
+  TraceContext,
+} from './task/record.ts'
+export type { FallbackLogger, RunFunction, Task, TaskContext, TaskLogger } from './task/run-context.ts'
+export type { SerializedError } from './task/serialized-error.ts'
+export type { InputOf, ParsedOf, StandardSchema } from './task/standard-schema.ts'
+export type { OutcomeType, Status, TerminalStatus } from './task/status.ts'
+export type { Headers, Tags } from './task/tags.ts'
+export type { TaskRecord } from './task/task-record.ts'

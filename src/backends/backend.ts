@@ -10,11 +10,13 @@
  * - Specs and states are immutable values: a backend may keep the objects it is given and hand out what it keeps.
  * - A rejection is always a `BackendUnavailableError`, and means *unknown*: the write may have happened. The executor
  *   repeats the same call, so **every write is idempotent**: repeating one that took effect answers as the first did.
- *   The exceptions are `claim` and `adopt`, which a repeat answers with other records: after a rejection of one of
- *   them, the executor asks `owned` for what it was given without hearing of it.
+ *   There are two exceptions. `claim` and `adopt` answer a repeat with other records: after a rejection of one of
+ *   them, the executor asks `owned` for what it was given without hearing of it. `sweep` counts what that very call
+ *   removed.
  * - A repeat is recognised by its values, which are the same objects: an insert by `spec`, an update by `state`.
+ *   Callers leave the arrays that they pass alone until the answer.
  * - A backend never sees an event, never reads a clock (instants come as arguments), and never starts a timer that
- *   keeps the process alive.
+ *   keeps the process alive, except for the few seconds in which it repeats a write that somebody awaits.
  */
 
 import type {
@@ -119,7 +121,9 @@ export interface PendingCancel extends CancelRequest {
 }
 
 /** What a heartbeat answers: cancels to carry out, or `lost` when the store has given the owner's lease away. */
-export type BeatResult = { readonly type: 'ok'; readonly cancels: readonly PendingCancel[] } | { readonly type: 'lost' }
+export type BeatResult =
+  | { readonly type: 'ok'; readonly cancels: readonly PendingCancel[] }
+  | { readonly type: 'lost' }
 
 /** How long finished records stay. */
 export interface Retention {
@@ -249,7 +253,9 @@ export interface Backend {
   owned(owner: Owner): readonly StoredRecord[] | Promise<readonly StoredRecord[]>
 
   /** How many unowned live records there are of names other than these. */
-  countUnknown(names: readonly string[]): Readonly<Record<string, number>> | Promise<Readonly<Record<string, number>>>
+  countUnknown(
+    names: readonly string[],
+  ): Readonly<Record<string, number>> | Promise<Readonly<Record<string, number>>>
 
   get(id: string): StoredRecord | undefined | Promise<StoredRecord | undefined>
 

@@ -3,7 +3,9 @@
 import { InvalidOptionsError } from '../task/errors.ts'
 import type { StoredRecord } from '../task/record.ts'
 import { isTerminal } from '../task/status.ts'
+import { answersTo, type PatchResult } from './answer.ts'
 import type { Backend, InsertResult, NewRecord, StatePatch, WriteResult } from './backend.ts'
+import { createListeners } from './listeners.ts'
 import { conflictsWithin, refusalOf } from './memory/batch.ts'
 import { createFinishedRows } from './memory/finished.ts'
 import { createKeys } from './memory/keys.ts'
@@ -37,18 +39,8 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   const unowned = createUnownedRows()
   const cancelling = new Set<Row>()
   const owners = createOwners()
-  const listeners = new Set<() => void>()
+  const { nudge, onUnowned } = createListeners()
   let lastPosition = 0
-  let isNudging = false
-
-  function nudge(): void {
-    if (isNudging || listeners.size === 0) return
-    isNudging = true
-    queueMicrotask(() => {
-      isNudging = false
-      for (const listener of listeners) listener()
-    })
-  }
 
   function obstacleTo(record: NewRecord): InsertResult | undefined {
     const { spec, state, key } = record
@@ -103,11 +95,11 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
     return snapshot(row)
   }
 
-  function apply(patch: StatePatch): WriteResult {
+  function apply(patch: StatePatch): PatchResult {
     const row = rows.get(patch.id)
     if (row === undefined) return 'stale'
     const { state } = patch
-    if (row.state === state) return 'ok'
+    if (row.state === state) return 'again'
     if (row.state.owner !== patch.owner || row.state.fence !== patch.fence) return 'stale'
     row.state = state
     if (state.owner === null) leave(row)
@@ -150,8 +142,8 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       // All of them before any: a call that throws has changed nothing.
       for (const patch of patches) owners.check(patch.owner, 'update')
       const first = patches[0]
-      if (patches.length !== 1 || first === undefined) return patches.map(apply)
-      return apply(first) === 'ok' ? OK : STALE
+      if (patches.length !== 1 || first === undefined) return answersTo(patches, patches.map(apply))
+      return apply(first) === 'stale' ? STALE : OK
     },
 
     append(patches) {
@@ -248,13 +240,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       return removed
     },
 
-    onUnowned(listener) {
-      const own = (): void => listener()
-      listeners.add(own)
-      return () => {
-        listeners.delete(own)
-      }
-    },
+    onUnowned,
 
     close({ executorId }) {
       if (owners.close(executorId) && ownedBy(executorId).length > 0) owners.dead.add(executorId)

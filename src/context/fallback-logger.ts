@@ -23,15 +23,12 @@ let loggerFloor: number = LEVELS.info
  * @throws {InvalidOptionsError} INVALID_OPTIONS when it has none of the methods debug, info, warn(ing), error
  */
 export function setFallbackLogger(next: FallbackLogger | null): void {
-  if (next === null) {
-    logger = stderrLogger
-  } else {
-    if (!hasMethod(next)) {
-      throw new InvalidOptionsError('logger', 'an object with debug, info, warn and error, or null', next, 'setFallbackLogger: ')
-    }
-    logger = next
+  if (next !== null && !hasMethod(next)) {
+    throw new InvalidOptionsError('logger', 'an object with debug, info, warn and error, or null', next, 'setFallbackLogger: ')
   }
-  loggerFloor = LEVELS[parseLevel(logger.minLevel ?? 'debug', 'minLevel')]
+  const given = next ?? stderrLogger
+  loggerFloor = LEVELS[parseLevel(given.minLevel ?? 'debug', 'minLevel')]
+  logger = given
   refreshFloor()
 }
 
@@ -41,10 +38,11 @@ export function logFallback(level: Level, message: string, extra?: unknown): voi
   try {
     const method =
       level === 'warning' ? (logger.warning ?? logger.warn) : (logger[level] ?? (level === 'debug' ? undefined : logger.info))
-    if (extra === undefined) method?.call(logger, message)
-    else method?.call(logger, message, extra)
+    const answer: unknown =
+      extra === undefined ? method?.call(logger, message) : method?.call(logger, message, extra)
+    if (answer instanceof Promise) answer.catch(() => {})
   } catch {
-    // A logger that throws must not take its caller down; there is nowhere left to say so.
+    // A logger that throws (or rejects) must not take its caller down; there is nowhere left to say so.
   }
 }
 

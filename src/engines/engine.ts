@@ -73,6 +73,8 @@ export interface Engine<Item extends EngineItem = EngineItem> {
   add(item: Item): void | Promise<void>
   /** Takes out an item that has not been run; false when it is not here (any more). */
   remove(item: Item): boolean
+  /** Takes out all items that have not been run. Others can be added as before. */
+  removeAll(): readonly Item[]
   /** The attempt of `item` is over and so is its body: its slot is free. */
   release(item: Item): void
   /** Starts nothing until `resume`; items are still taken in. */
@@ -81,6 +83,8 @@ export interface Engine<Item extends EngineItem = EngineItem> {
   /** Limits have changed: look again. */
   refresh(): void
   stats(): EngineStats
+  /** `stats().waiting`, for asking at every enqueue. */
+  readonly waiting: number
   /** Stops for good: nothing starts any more. Answers the items that have not been run. */
   stop(): readonly Item[]
 }

@@ -2,6 +2,7 @@
 
 import type { Deadline } from '../task/timer-queue.ts'
 import type { Engine, EngineHost, EngineItem } from './engine.ts'
+import { goesBefore } from './local/ready-queue.ts'
 
 /**
  * Runs each attempt at once, without slots: `await executor.enqueue(…)` answers when the task has ended, or waits for a
@@ -22,6 +23,13 @@ export function inlineEngine<Item extends EngineItem = EngineItem>(): Engine<Ite
     }
     active += 1
     return host.run(item)
+  }
+
+  function removeAll(): readonly Item[] {
+    const items = [...held.splice(0), ...later.keys()]
+    for (const deadline of later.values()) deadline.cancel()
+    later.clear()
+    return items
   }
 
   return {
@@ -57,16 +65,17 @@ export function inlineEngine<Item extends EngineItem = EngineItem>(): Engine<Ite
     },
     resume() {
       paused = false
-      for (const item of held.splice(0)) void run(item)
+      for (const item of held.splice(0).toSorted((a, b) => (goesBefore(a, b) ? -1 : 1))) void run(item)
     },
     refresh() {},
     stats: () => ({ active, waiting: held.length, scheduled: later.size }),
+    get waiting() {
+      return held.length
+    },
+    removeAll,
     stop() {
       stopped = true
-      const items = [...held.splice(0), ...later.keys()]
-      for (const deadline of later.values()) deadline.cancel()
-      later.clear()
-      return items
+      return removeAll()
     },
   }
 }

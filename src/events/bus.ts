@@ -8,11 +8,13 @@ import type { LevelFilter } from './level-filter.ts'
 /** Something that receives events. */
 export interface BusListener {
   readonly name: string
-  readonly filter: LevelFilter
+  filter: LevelFilter
   /** Types wanted whatever their level. */
   readonly types: ReadonlySet<EventType> | undefined
-  /** Whether it wants other types than `task.log`. */
+  /** Whether it wants other types than `task.log`; false leaves those in `types`. */
   readonly lifecycle: boolean
+  /** The types that it can take at all: without a method for one, none is built for it. */
+  readonly takes: 'all' | 'task.log' | 'lifecycle' | 'nothing'
   /** Must not throw: whoever attaches a listener guards it. */
   receive(event: PlainsightEvent): void
 }
@@ -33,6 +35,8 @@ export interface Bus {
   /** Delivers to everybody whose filter the event passes. One published during a delivery waits its turn. */
   publish(event: PlainsightEvent, except?: BusListener): void
   attach(listener: BusListener): () => void
+  /** Delivers nothing more, to nobody. */
+  close(): void
   readonly events: EventSource
 }
 
@@ -53,16 +57,17 @@ export function createBus(
   let listeners: readonly BusListener[] = []
   let logFloor: number = SILENT
   let delivering = false
+  let closed = false
   const queue: [PlainsightEvent, BusListener | undefined][] = []
 
   function reroute(): void {
     routes = new Map()
     for (const type of TYPES) {
-      const list = listeners.filter((listener) => mayWant(listener, type))
+      const list = closed ? [] : listeners.filter((listener) => mayWant(listener, type))
       routes.set(type, list)
-      wanted[type] = list.length > 0 || emitter.listenerCount(type) > 0
+      wanted[type] = !closed && (list.length > 0 || emitter.listenerCount(type) > 0)
     }
-    logFloor = emitter.listenerCount('task.log') > 0 ? LEVELS.debug : SILENT
+    logFloor = !closed && emitter.listenerCount('task.log') > 0 ? LEVELS.debug : SILENT
     for (const listener of routes.get('task.log') ?? []) {
       const floor = listener.types?.has('task.log') === true ? LEVELS.debug : listener.filter.floor
       if (floor < logFloor) logFloor = floor
@@ -77,7 +82,7 @@ export function createBus(
         if (listener !== except && passes(listener, event)) listener.receive(event)
       }
     }
-    if (emitter.listenerCount(event.type) > 0) emitter.emit(event.type, event)
+    if (!closed && emitter.listenerCount(event.type) > 0) emitter.emit(event.type, event)
   }
 
   function subscribe<Type extends EventType>(
@@ -87,10 +92,12 @@ export function createBus(
   ): () => void {
     // eventemitter3's emit stops at the first listener that throws: guard inside each one.
     const guarded = (event: EventOf<Type>): void => {
+      // Its own failure is nothing to tell it, or it would fail again, for ever.
+      if ('observer' in event && event.observer === subscriberName(type)) return
       if (once) off()
       try {
         const answer = listener(event)
-        if (isThenable(answer)) answer.then(undefined, (error: unknown) => onListenerError(type, error))
+        if (isThenable(answer)) adopt(answer).catch((error: unknown) => onListenerError(type, error))
       } catch (error) {
         onListenerError(type, error)
       }
@@ -130,6 +137,11 @@ export function createBus(
         reroute()
       }
     },
+    close() {
+      closed = true
+      emitter.removeAllListeners()
+      reroute()
+    },
     events: {
       on: (type, listener) => subscribe(type, listener, false),
       once: (type, listener) => subscribe(type, listener, true),
@@ -143,7 +155,25 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown }).then === 'function'
 }
 
+/**
+ * A native promise of what `thenable` comes to, however it behaves: one that throws, that settles twice, or whose `then`
+ * rejects by itself.
+ */
+export function adopt(thenable: PromiseLike<unknown>): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const returned: unknown = thenable.then(resolve, reject)
+    if (returned instanceof Promise) returned.catch(reject)
+  })
+}
+
+/** How reports name the listeners of `events.on(type)`. */
+export function subscriberName(type: EventType): string {
+  return `events.on(${type})`
+}
+
 function mayWant(listener: BusListener, type: EventType): boolean {
+  const { takes } = listener
+  if (takes !== 'all' && takes !== (type === 'task.log' ? 'task.log' : 'lifecycle')) return false
   if (listener.types?.has(type) === true) return true
   if (type !== 'task.log' && !listener.lifecycle) return false
   // Only these three have a level that differs from event to event; their highest decides.

@@ -78,6 +78,8 @@ export interface AttemptStarted extends TaskEventBase {
   readonly level: 'info'
   /** From due (or requeued) to started. */
   readonly waitMs: number
+  /** Absent when retries are unlimited. */
+  readonly maxAttempts?: number | undefined
 }
 
 /** A line that the task wrote. Has the line's own level. */
@@ -105,6 +107,8 @@ export interface AttemptFailed extends TaskEventBase {
   readonly reason: FailureReason
   readonly durationMs: number
   readonly retryAt?: number | undefined
+  /** Absent when retries are unlimited. */
+  readonly maxAttempts?: number | undefined
 }
 
 /** The next attempt has its time. After the record says so; follows `attempt.failed`. */
@@ -113,6 +117,8 @@ export interface TaskRetrying extends TaskEventBase {
   readonly level: 'debug'
   readonly retryAt: number
   readonly delayMs: number
+  /** Absent when retries are unlimited. */
+  readonly maxAttempts?: number | undefined
 }
 
 /** Terminal. After the record says so. */
@@ -182,14 +188,17 @@ export interface TaskExpired extends TaskEventBase {
   readonly expiredAt: number
 }
 
-/** The body outlived its timeout or cancel and was abandoned: its slot is free, what it does is not seen any more. */
+/**
+ * The body of this attempt outlived its timeout or cancel. Said once, when it has settled or was abandoned: its slot is
+ * free, and what an abandoned one does is not seen any more.
+ */
 export interface AttemptOverrun extends TaskEventBase {
   readonly type: 'attempt.overrun'
   readonly level: 'warning'
   readonly overrunMs: number
 }
 
-/** A late or stale outcome was refused: the record belongs to another owner, or has ended. */
+/** A late or stale outcome of this attempt was refused: the attempt was over, or the record belongs to another owner. */
 export interface AttemptDiscarded extends TaskEventBase {
   readonly type: 'attempt.discarded'
   readonly level: 'warning'

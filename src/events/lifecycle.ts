@@ -6,6 +6,7 @@ import type { Level } from '../task/level.ts'
 import type { FailureReason } from '../task/outcome.ts'
 import {
   attemptOf,
+  maxAttemptsOf,
   retriesUsedOf,
   type ContextFields,
   type Progress,
@@ -111,6 +112,7 @@ export function attemptStarted(origin: EventOrigin, task: EventTask, time: numbe
     traceContext: spec.traceContext,
     context: task.fields,
     waitMs: state.waitMs ?? 0,
+    maxAttempts: maxAttempts(task),
   })
 }
 
@@ -175,6 +177,7 @@ export function attemptFailed(
     reason: failure.reason,
     durationMs: failure.durationMs,
     retryAt: retried ? task.state.dueAt : undefined,
+    maxAttempts: maxAttempts(task),
   })
 }
 
@@ -184,6 +187,7 @@ export function taskRetrying(origin: EventOrigin, task: EventTask, time: number)
     ...base(origin, task, 'task.retrying', 'debug', time),
     retryAt,
     delayMs: Math.max(0, retryAt - time),
+    maxAttempts: maxAttempts(task),
   })
 }
 
@@ -282,22 +286,38 @@ export function taskExpired(origin: EventOrigin, task: EventTask, time: number):
   return Object.freeze({ ...base(origin, task, 'task.expired', 'warning', time), expiredAt })
 }
 
+/** @param attemptState - as the attempt began: the record may be in a later attempt by now */
 export function attemptOverrun(
   origin: EventOrigin,
   task: EventTask,
+  attemptState: TaskState,
   time: number,
   overrunMs: number,
 ): event.AttemptOverrun {
-  return Object.freeze({ ...base(origin, task, 'attempt.overrun', 'warning', time), overrunMs })
+  return Object.freeze({
+    ...base(origin, task, 'attempt.overrun', 'warning', time),
+    ...numbersOf(attemptState),
+    overrunMs,
+  })
 }
 
+/** @param attemptState - as the attempt began: the record may be in a later attempt by now */
 export function attemptDiscarded(
   origin: EventOrigin,
   task: EventTask,
+  attemptState: TaskState,
   time: number,
   reason: 'late' | 'stale',
 ): event.AttemptDiscarded {
-  return Object.freeze({ ...base(origin, task, 'attempt.discarded', 'warning', time), reason })
+  return Object.freeze({
+    ...base(origin, task, 'attempt.discarded', 'warning', time),
+    ...numbersOf(attemptState),
+    reason,
+  })
+}
+
+function numbersOf(state: TaskState): { readonly attempt: number; readonly retriesUsed: number } {
+  return { attempt: attemptOf(state), retriesUsed: retriesUsedOf(state) }
 }
 
 export function hookError(
@@ -335,8 +355,15 @@ export function executorEvent<Type extends event.ExecutorEvent['type']>(
 ): event.EventOf<Type> {
   origin.seq += 1
   const { executorId, seq } = origin
+  for (const value of Object.values(fields)) Object.freeze(value)
   const built = { type, level: EXECUTOR_LEVELS[type], time, seq, executorId, ...fields }
   return Object.freeze(built) as unknown as event.EventOf<Type>
+}
+
+// Infinity is no JSON: unlimited is said by leaving it out.
+function maxAttempts(task: EventTask): number | undefined {
+  const max = maxAttemptsOf(task.spec, task.state)
+  return max === Infinity ? undefined : max
 }
 
 function totalOf(task: EventTask): number {

@@ -1,18 +1,21 @@
 /** Composes the around-hooks of observers so that none of them can change what they surround. */
 
-import { isThenable } from '../events/bus.ts'
+import { adopt, isThenable } from '../events/bus.ts'
 import type { InternalOperation, Observer } from '../observers/observer.ts'
 import type { TimerQueue } from '../task/timer-queue.ts'
 
 /** What composing needs: the time, and where to say that a hook misbehaved. */
 export interface AroundHost {
   readonly timers: TimerQueue
+  /** Observers whose hook has hung: not asked again for a while, so that they hold up one task and not every task. */
+  readonly passedOver: Set<Observer>
   /** Told which observer's hook misbehaved, and how. */
   report(observer: Observer, hook: string, error: unknown): void
 }
 
-/** A hook that has not called `next` after this long is passed over. */
+/** A hook that has not called `next` after this long is passed over, and then for a minute. */
 export const HOOK_DEADLINE_MS = 5_000
+const PASSED_OVER_MS = 60_000
 
 type AsyncHook = 'wrapEnqueue' | 'wrapRun'
 type Around = (argument: unknown, next: () => Promise<unknown>) => unknown
@@ -21,7 +24,8 @@ type Around = (argument: unknown, next: () => Promise<unknown>) => unknown
  * Runs `core` once inside the hooks of `observers`, the first outermost, and answers what `core` answered.
  *
  * A hook that throws, rejects, forgets `next`, calls it twice, swallows or replaces its answer, or hangs changes
- * nothing: `core` runs once, and its value or error is the answer. The hook's own settling is not waited for.
+ * nothing: `core` runs once, and its value or error is the answer. What the hook did is reported. Its own settling
+ * is not waited for, so one that hangs after `next` holds up nobody.
  */
 export function runAround<A, T>(
   host: AroundHost,
@@ -33,6 +37,7 @@ export function runAround<A, T>(
   let inner = core
   for (let index = observers.length - 1; index >= 0; index--) {
     const observer = observers[index] as Observer
+    if (host.passedOver.has(observer)) continue
     const within = inner
     inner = () => surround(host, observer, hook, argument, within)
   }
@@ -48,37 +53,58 @@ function surround<A, T>(
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     let running: Promise<T> | undefined
+    let isPassedOver = false
+    const fault = (error: unknown): void => host.report(observer, hook, error)
+    const mistake = (what: string): void => fault(new Error(`${hook} ${what}`))
     // Started once: by the hook in its own async context, or else by us.
-    const next = (): Promise<T> => {
+    const begin = (): Promise<T> => {
       if (running === undefined) {
+        deadline.cancel()
         running = inner()
         running.then(resolve, reject)
-        deadline?.cancel()
       }
       return running
     }
-    const fault = (error: unknown): void => host.report(observer, hook, error)
-    // Passing on the error of what it surrounds is what a well-behaved hook does.
-    const faultUnlessOwn = (error: unknown): void => {
+    const next = (): Promise<T> => {
+      if (running !== undefined && !isPassedOver) mistake('called next more than once')
+      return begin()
+    }
+    const returned = (value: unknown): void => {
+      if (running === undefined) {
+        mistake('returned without calling next')
+        void begin()
+        return
+      }
+      const replaced = (): void => mistake('did not return what next() gave')
+      running.then((own) => own !== value && replaced(), replaced)
+    }
+    const failed = (error: unknown): void => {
+      // Passing on the error of what it surrounds is what a well-behaved hook does.
       if (running === undefined) fault(error)
       else running.then(() => fault(error), (own: unknown) => own !== error && fault(error))
-      void next()
+      void begin()
     }
     const deadline = host.timers.after(HOOK_DEADLINE_MS, () => {
-      fault(new Error(`${hook} did not call next within ${HOOK_DEADLINE_MS} ms`))
-      void next()
+      isPassedOver = true
+      mistake(`did not call next within ${HOOK_DEADLINE_MS} ms; it is passed over for ${PASSED_OVER_MS} ms`)
+      host.passedOver.add(observer)
+      host.timers.after(PASSED_OVER_MS, () => host.passedOver.delete(observer), false)
+      void begin()
     })
     try {
       const answer = (observer[hook] as Around).call(observer, argument, next)
-      if (isThenable(answer)) Promise.resolve(answer).then(() => void next(), faultUnlessOwn)
-      else void next()
+      if (isThenable(answer)) adopt(answer).then(returned, failed)
+      else returned(answer)
     } catch (error) {
-      faultUnlessOwn(error)
+      failed(error)
     }
   })
 }
 
-/** Runs `core` inside the `runInternal` hooks of `observers`, synchronously; as isolated as {@link runAround}. */
+/**
+ * Runs `core` inside the `runInternal` hooks of `observers`, the first outermost, synchronously; as isolated as
+ * {@link runAround}. What a hook answers is not looked at, only watched: a promise of its own may reject.
+ */
 export function runInternal<T>(
   host: AroundHost,
   observers: readonly Observer[],
@@ -86,7 +112,7 @@ export function runInternal<T>(
   core: () => T,
 ): T {
   let inner = core
-  for (const observer of observers) {
+  for (const observer of observers.toReversed()) {
     const within = inner
     inner = () => {
       let answer: { readonly value: T } | undefined
@@ -103,13 +129,37 @@ export function runInternal<T>(
         }
         return answer.value
       }
+      const fault = (error: unknown): void => host.report(observer, 'runInternal', error)
+      let given: unknown
       try {
-        observer.runInternal?.(operation, next)
+        given = observer.runInternal?.(operation, next)
       } catch (error) {
-        if (failure?.error !== error) host.report(observer, 'runInternal', error)
+        if (failure?.error !== error) fault(error)
       }
-      return next()
+      const wasCalled = answer !== undefined || failure !== undefined
+      if (!wasCalled) fault(new Error('runInternal returned without calling next'))
+      try {
+        const own = next()
+        if (given !== own) watch(given, own, fault)
+        return own
+      } catch (error) {
+        watch(given, Promise.reject(error as Error), fault)
+        throw error
+      }
     }
   }
   return inner()
+}
+
+/** Reports the rejection of what a hook answered, unless it passes on the failure of what it surrounded. */
+function watch(given: unknown, own: unknown, fault: (error: unknown) => void): void {
+  const ownFailure = own instanceof Promise ? own.then(() => undefined, (error: unknown) => ({ error })) : undefined
+  try {
+    if (!isThenable(given)) return
+    adopt(given).catch(async (error: unknown) => {
+      if ((await ownFailure)?.error !== error) fault(error)
+    })
+  } catch (error) {
+    fault(error)
+  }
 }

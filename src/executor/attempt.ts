@@ -2,22 +2,22 @@
 
 import type { RunOperation, RunResult } from '../observers/observer.ts'
 import { runInScope } from '../context/scope.ts'
-import { isThenable } from '../events/bus.ts'
+import { adopt, isThenable } from '../events/bus.ts'
 import * as lifecycle from '../events/lifecycle.ts'
 import { describeValue } from '../task/describe.ts'
-import { TaskCancelledError, TaskTimeoutError, type InputInvalidError } from '../task/errors.ts'
+import { TaskCancelledError, TaskInterruptedError, TaskTimeoutError, type InputInvalidError } from '../task/errors.ts'
 import { attemptOf, maxAttemptsOf, type CancelRequest, type TaskState } from '../task/record.ts'
 import { isTerminal } from '../task/status.ts'
 import { transition } from '../task/transition.ts'
 import { validateInput, type Validated } from '../task/validate.ts'
 import { runAround } from './around.ts'
 import type { Core } from './core.ts'
-import { decide, type Decision, type Ending } from './decide.ts'
+import { decide, isAbort, runResultOf, type Decision, type Ending } from './decide.ts'
 import { announceStarted, type LiveTask } from './live-task.ts'
 import type { LogStore } from './log-store.ts'
 import { draftOf } from './new-record.ts'
 import { RunningAttempt } from './running-attempt.ts'
-import { forget, lose, settle, writeState } from './settle.ts'
+import { forget, lose, NO_FACTS, settle, writeState } from './settle.ts'
 import { runHooks } from './user-hooks.ts'
 
 /** How long a body may take to settle after a cancel before the task ends without it. */
@@ -42,6 +42,8 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
   const { clock, bus, origin, timers } = core
 
   function run(live: LiveTask): void {
+    // It has left the queue, whatever becomes of it: there is room for another.
+    if (core.onRoom.size > 0) for (const tell of core.onRoom) tell()
     const now = clock.now()
     const request = live.cancelRequest
     if (request !== undefined) {
@@ -63,15 +65,23 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
       started(live, next, answer[0] === 'ok')
     } else if (live.spec.requeueOnInterrupt) {
       // Written behind: after a crash it would be run again in any case.
-      started(live, next, true)
-      answer.then(
-        (results) => {
-          if (results[0] === 'ok') return
-          lose(core, live)
-          if (live.attempt !== undefined) interrupt(live.attempt)
-        },
-        () => lose(core, live),
+      const arrived = (isOurs: boolean): void => {
+        // An end that was written meanwhile proves that the start was, whatever became of its reply.
+        if (live.startBehind !== behind) return
+        live.startBehind = undefined
+        // While an end is being written, its answer decides: it may have gone in between the start and this reply.
+        if (isOurs || live.isSettling) return
+        lose(core, live)
+        if (live.attempt === undefined) return
+        live.attempt.abort(new TaskInterruptedError(live.id, live.name, 'lease_lost'))
+        interrupt(live.attempt)
+      }
+      const behind = answer.then(
+        (results) => arrived(results[0] === 'ok'),
+        () => arrived(false),
       )
+      live.startBehind = behind
+      started(live, next, true)
     } else {
       answer.then(
         (results) => started(live, next, results[0] === 'ok'),
@@ -181,7 +191,7 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
           ? core.base.runScoped(attempt, callBody, attempt)
           : runInScope(attempt, () => callBody(attempt))
       if (isThenable(answer)) {
-        const promise = answer instanceof Promise ? answer : Promise.resolve(answer)
+        const promise = isPlainPromise(answer) ? answer : adopt(answer)
         promise.then(
           (value) => bodyEnded(attempt, { type: 'resolved', value }),
           (error: unknown) => bodyEnded(attempt, { type: 'rejected', error }),
@@ -226,10 +236,10 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
       conclude(attempt, ending)
       return
     }
-    if (attempt.ranOn && attempt.onSlotFree !== undefined) publishOverrun(attempt)
-    const isRefused = ending.type === 'resolved' || (ending.type === 'rejected' && !isAbort(attempt, ending.error))
+    if (attempt.ranOn) publishOverrun(attempt)
+    const isRefused = ending.type === 'resolved' || (ending.type === 'rejected' && !isAbort(ending.error, attempt.abortReason))
     if (isRefused && bus.wanted['attempt.discarded'] && !attempt.live.isLost) {
-      bus.publish(lifecycle.attemptDiscarded(origin, attempt.live, clock.now(), 'late'))
+      bus.publish(lifecycle.attemptDiscarded(origin, attempt.live, attempt.state, clock.now(), 'late'))
     }
     slotIsFree(attempt)
   }
@@ -237,7 +247,7 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
   function publishOverrun(attempt: RunningAttempt): void {
     if (!bus.wanted['attempt.overrun']) return
     const overrunMs = Math.max(0, Math.round(clock.monotonic() - attempt.overAtMs))
-    bus.publish(lifecycle.attemptOverrun(origin, attempt.live, clock.now(), overrunMs))
+    bus.publish(lifecycle.attemptOverrun(origin, attempt.live, attempt.state, clock.now(), overrunMs))
   }
 
   // The first end counts; every later one is late.
@@ -253,7 +263,7 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
       commit(attempt, decision)
     } else {
       attempt.decision = decision
-      attempt.onDecided(decision.result)
+      attempt.onDecided(runResultOf(decision))
     }
   }
 
@@ -276,14 +286,19 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
       concluded(attempt, false)
       return
     }
+    const done = (isOurs: boolean): void => concluded(attempt, isOurs)
     const { outcome, error, expected } = decision
+    if (outcome.type === 'success') {
+      settle(core, logStore, live, decision.state, NO_FACTS, done)
+      return
+    }
     const interrupt = outcome.type === 'interrupt' ? outcome.reason : undefined
     // What a shutdown requeues is given up in the same write: others can claim it at once.
     const state =
       interrupt === 'shutdown' && decision.state.status === 'pending'
         ? { ...decision.state, owner: null }
         : decision.state
-    settle(core, logStore, live, state, { error, expected, interrupt }, (isOurs) => concluded(attempt, isOurs))
+    settle(core, logStore, live, state, { error, expected, interrupt }, done)
   }
 
   function concluded(attempt: RunningAttempt, isOurs: boolean): void {
@@ -296,7 +311,9 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     if (attempt.isBodySettled) goOn()
     else attempt.onSlotFree = goOn
     if (isOurs) afterwards(attempt)
-    if (!isOurs || live.state.owner !== core.id) forget(core, live)
+    // What a shutdown requeues is counted among what is left.
+    const isLeft = core.phase === 'closing' && !isTerminal(live.state.status)
+    if (!isOurs || (live.state.owner !== core.id && !isLeft)) forget(core, live)
     const tell = live.onAttemptOver
     live.onAttemptOver = undefined
     tell?.()
@@ -310,16 +327,11 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     goOn?.()
   }
 
-  /** A task that is not over goes back to the engine, unless a cancel came in meanwhile. */
+  /** A task that is not over waits for its next attempt. */
   function comeBack(live: LiveTask): void {
     if (isTerminal(live.state.status) || live.state.owner !== core.id) return
-    const request = live.cancelRequest
-    if (request === undefined) {
-      live.keepAlive = true
-      void core.engine.add(live)
-      return
-    }
-    end(live, transition(live.spec, live.state, { type: 'cancel', ...request }, clock.now()))
+    live.keepAlive = true
+    core.place(live)
   }
 
   function afterwards(attempt: RunningAttempt): void {
@@ -376,11 +388,11 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
   return { run, begin, end, recover, cancel, interrupt }
 }
 
-function unrunnable(error: InputInvalidError): Ending {
-  return { type: 'unrunnable', error, reason: 'invalid_input' }
+/** One whose `then` is the language's own, and so settles once and never throws. */
+function isPlainPromise(answer: PromiseLike<unknown>): boolean {
+  return answer instanceof Promise && answer.then === Promise.prototype.then
 }
 
-function isAbort(attempt: RunningAttempt, error: unknown): boolean {
-  if (error === attempt.abortReason) return true
-  return error instanceof Error && (error.name === 'AbortError' || error.cause === attempt.abortReason)
+function unrunnable(error: InputInvalidError): Ending {
+  return { type: 'unrunnable', error, reason: 'invalid_input' }
 }

@@ -1,5 +1,6 @@
 /** Cancelling, and retrying by hand. */
 
+import type { CancelResult } from '../backends/backend.ts'
 import type { CancelOptions, TaskHandle } from '../task/enqueue-options.ts'
 import { DuplicateTaskError, InvalidOptionsError, ResultUnavailableError } from '../task/errors.ts'
 import type { CancelRequest, TaskSpec } from '../task/record.ts'
@@ -27,15 +28,19 @@ export async function cancelTask(
   const request = checkRequest(options)
   const live = core.live.get(id)
   if (live !== undefined && !live.isDone) {
-    if (live.attempt === undefined && !live.isSettling && core.engine.remove(live)) {
-      return endCancelled(core, attempts, live, request)
-    }
+    if (isWaiting(core, live)) return endCancelled(core, attempts, live, request)
     // Running: the store hears of it too, so that a crash does not forget it.
     requestHere(core, attempts, live, request)
   }
-  const answer = await callStore(core, 'persist', 'requestCancel', () =>
-    core.backend.requestCancel(ownerNow(core), id, request),
-  )
+  let answer: CancelResult
+  try {
+    answer = await callStore(core, 'persist', 'requestCancel', () =>
+      core.backend.requestCancel(ownerNow(core), id, request),
+    )
+  } catch (error) {
+    core.mayOwnUnheard = true
+    throw error
+  }
   switch (answer.type) {
     case 'missing':
       return false
@@ -59,7 +64,7 @@ export function requestHere(core: Core, attempts: Attempts, live: LiveTask, requ
     attempts.cancel(attempt, request)
     return
   }
-  if (attempt === undefined && !live.isSettling && core.engine.remove(live)) {
+  if (isWaiting(core, live)) {
     void endCancelled(core, attempts, live, request)
     return
   }
@@ -67,6 +72,14 @@ export function requestHere(core: Core, attempts: Attempts, live: LiveTask, requ
   if (core.bus.wanted['task.cancel_requested']) {
     core.bus.publish(lifecycle.cancelRequested(core.origin, live, core.clock.now(), request))
   }
+}
+
+/** Whether nothing of it runs or is being written, so that it can end at once. Takes it from the engine. */
+function isWaiting(core: Core, live: LiveTask): boolean {
+  if (live.isSettling) return false
+  if (live.attempt === undefined) return core.engine.remove(live)
+  // Waits for its retry while the body of an attempt that timed out runs on, and keeps its slot.
+  return live.attempt.isOver && live.state.status === 'retrying'
 }
 
 function endCancelled(core: Core, attempts: Attempts, live: LiveTask, request: CancelRequest): Promise<boolean> {

@@ -15,6 +15,7 @@ import type { Task } from '../task/run-context.ts'
 import type { TaskRecord } from '../task/task-record.ts'
 import type { TimerQueue } from '../task/timer-queue.ts'
 import type { LiveTask } from './live-task.ts'
+import type { LiveTasks } from './live-tasks.ts'
 import type { ResolvedExecutorOptions } from './options.ts'
 import type { TakenOver } from './placement.ts'
 import type { Registry } from './registry.ts'
@@ -44,9 +45,11 @@ export interface Core {
   readonly timers: TimerQueue
   /** Lines below this rank are wanted neither by an observer nor by the store. */
   readonly logFloor: LogFloor
-  /** Tasks in memory here, by id. */
-  readonly live: Map<string, LiveTask>
+  /** Tasks in memory here. */
+  readonly live: LiveTasks
   phase: Phase
+  /** Whether the store is no longer waited for. */
+  readonly isClosed: () => boolean
   /** True from the moment shutdown aborts the bodies. */
   isAborting: boolean
   around: AroundObservers
@@ -54,21 +57,29 @@ export interface Core {
   /** Inserts without a slot that the store has not answered yet: nobody may overtake them. */
   unplacedInserts: number
   /** Hooks of users that are still running. */
-  readonly hooksRunning: Set<Promise<unknown>>
+  readonly hooksRunning: Set<{ readonly isShielded: boolean }>
   /** To be called for each task that has ended here: retention goes by it. */
   finished(): void
   /** Told when a task has ended here, or was given up. */
   readonly onIdle: Set<() => void>
   readonly onRoom: Set<() => void>
+  /** Told when the executor is closed: nobody waits any longer for the store, or for a time to come. */
+  readonly onClosed: Set<() => void>
+  /** Inserts that the store has not answered yet. */
+  inserting: number
   /** Reports a failing store, rate-limited. */
   reportBackendError(operation: string, error: unknown): void
   readonly aroundHost: AroundHost
   /** What may wait here before enqueue is refused. */
   readonly maxQueued: number
+  /** Set when a call that gives records was rejected: some may be ours without our having heard of it. */
+  mayOwnUnheard: boolean
   /** Paused by the user. */
   isPaused: boolean
   /** Begins the attempt of a task that has a slot and whose record says running: soon, in the base context. */
   startSoon(live: LiveTask): void
+  /** Hands a task that waits to the engine, or ends it: it was cancelled meanwhile, or has expired. */
+  place(live: LiveTask): void
   /** Takes in a record that the store has given to this executor. */
   takeOver(stored: StoredRecord): Promise<TakenOver>
   /** Ends a record that was just claimed, without placing it. */

@@ -31,44 +31,42 @@ export interface Decision {
   /** The error as events show it; the stored one may say less. */
   readonly error: SerializedError | undefined
   readonly expected: boolean
-  readonly result: RunResult
+  /** What the body threw, or its timeout. */
+  readonly thrown: unknown
 }
 
 export function decide(core: Core, attempt: RunningAttempt, ending: Ending): Decision {
   const { live } = attempt
-  const durationMs = elapsedMs(core, attempt)
-  const outcome = outcomeOf(core, attempt, ending, durationMs)
+  const outcome = outcomeOf(core, attempt, ending, elapsedMs(core, attempt))
   const now = core.clock.now()
   if (outcome.type !== 'failure') {
     const state = transition(live.spec, live.state, outcome, now)
-    const kind = outcome.type === 'success' || outcome.type === 'cancel' ? outcome.type : 'interrupt'
-    return {
-      outcome,
-      state,
-      error: undefined,
-      expected: false,
-      result: { outcome: kind, status: state.status, reason: state.reason, durationMs },
-    }
+    return { outcome, state, error: undefined, expected: false, thrown: undefined }
   }
   const thrown = ending.type === 'resolved' ? undefined : errorOf(ending)
   const expected = isExpected(live.options, thrown)
   const error = expected ? withoutStack(outcome.error) : outcome.error
   const stored = live.options.storeErrors ? error : nameOnly(error)
   const state = transition(live.spec, live.state, { ...outcome, error: stored }, now)
-  return {
-    outcome,
-    state,
-    error,
-    expected,
-    result: {
-      outcome: 'failure',
-      status: state.status,
-      reason: outcome.reason,
-      retryAt: state.status === 'retrying' ? state.dueAt : undefined,
-      durationMs,
-      error: thrown,
-      expected,
-    },
+  return { outcome, state, error, expected, thrown }
+}
+
+/** What around-hooks are told of a decision. */
+export function runResultOf({ outcome, state, expected, thrown }: Decision): RunResult {
+  const { status, durationMs = 0 } = state
+  switch (outcome.type) {
+    case 'failure': {
+      const retryAt = status === 'retrying' ? state.dueAt : undefined
+      return { outcome: 'failure', status, reason: outcome.reason, retryAt, durationMs, error: thrown, expected }
+    }
+    case 'success':
+    case 'cancel':
+      return { outcome: outcome.type, status, reason: state.reason, durationMs }
+    case 'interrupt':
+    case 'due':
+    case 'start':
+    case 'expire':
+      return { outcome: 'interrupt', status, reason: state.reason, durationMs }
   }
 }
 
@@ -87,10 +85,13 @@ function outcomeOf(core: Core, attempt: RunningAttempt, ending: Ending, duration
       // A body that was told to stop and rejects has stopped, whatever it says.
       if (abortReason instanceof TaskCancelledError) return cancelled(attempt.live, durationMs)
       if (abortReason instanceof TaskInterruptedError) return interrupted(core, attempt, durationMs)
-      const isSoftTimeout = abortReason instanceof TaskTimeoutError && ending.error === abortReason
+      const isSoftTimeout = abortReason instanceof TaskTimeoutError && isAbort(ending.error, abortReason)
       return failure(core, attempt.live, ending.error, isSoftTimeout ? 'timeout' : 'error', durationMs)
     }
     case 'timeout':
+      // Told to stop before its deadline: what it was told for decides, as it does when the body rejects.
+      if (attempt.abortReason instanceof TaskCancelledError) return cancelled(attempt.live, durationMs)
+      if (attempt.abortReason instanceof TaskInterruptedError) return interrupted(core, attempt, durationMs)
       return failure(core, attempt.live, ending.error, 'timeout', durationMs)
     case 'unrunnable':
       return { type: 'failure', error: serializeError(ending.error), reason: ending.reason, durationMs }
@@ -106,10 +107,9 @@ function success(live: LiveTask, value: unknown, durationMs: number): Outcome {
   if (value === undefined || !options.keepResult) return { type: 'success', durationMs }
   try {
     const resultJson = stringifyLoose(value)
-    if (resultJson === undefined || resultJson.length <= options.maxResultBytes) {
-      return { type: 'success', durationMs, resultJson }
-    }
-    const why = `it has ${resultJson.length} characters of JSON, more than maxResultBytes (${options.maxResultBytes})`
+    const bytes = resultJson === undefined ? 0 : Buffer.byteLength(resultJson)
+    if (bytes <= options.maxResultBytes) return { type: 'success', durationMs, resultJson }
+    const why = `it has ${bytes} bytes of JSON, more than maxResultBytes (${options.maxResultBytes})`
     return { type: 'success', durationMs, resultError: serializeError(new ResultUnavailableError(live.id, why)) }
   } catch (error) {
     return { type: 'success', durationMs, resultError: serializeError(error) }
@@ -145,12 +145,27 @@ function interrupted(core: Core, attempt: RunningAttempt, durationMs: number): O
   return { type: 'interrupt', reason, durationMs, requeue: core.backend.capabilities.durable !== 'none' }
 }
 
+/** Whether `error` says no more than that the body stopped as it was told to. */
+export function isAbort(error: unknown, abortReason: Error | undefined): boolean {
+  if (error === abortReason) return true
+  try {
+    return error instanceof Error && (error.name === 'AbortError' || error.cause === abortReason)
+  } catch {
+    return false
+  }
+}
+
 function errorOf(ending: Exclude<Ending, { type: 'resolved' }>): unknown {
   return 'error' in ending ? ending.error : undefined
 }
 
 function isExpected(options: RunOptions, error: unknown): boolean {
-  return options.throws !== undefined && options.throws.some((each) => error instanceof each)
+  try {
+    return options.throws !== undefined && options.throws.some((each) => error instanceof each)
+  } catch {
+    // `instanceof` runs code of the class and of the error.
+    return false
+  }
 }
 
 function withoutStack(error: SerializedError): SerializedError {

@@ -9,8 +9,6 @@ import {
   DuplicateTaskError,
   ExecutorClosedError,
   IdempotencyMismatchError,
-  InvalidOptionsError,
-  QueueFullError,
 } from '../task/errors.ts'
 import type { TaskSpec } from '../task/record.ts'
 import { stringMap } from '../task/tags.ts'
@@ -20,11 +18,12 @@ import { runAround } from './around.ts'
 import type { Attempts } from './attempt.ts'
 import type { Core } from './core.ts'
 import { handleOf, remoteHandle } from './handle.ts'
-import { liveTask, type LiveTask } from './live-task.ts'
+import { LiveTask } from './live-task.ts'
 import { draftOf, newRecord, type DraftRecord, type Origin } from './new-record.ts'
-import { callStore } from './persist.ts'
+import { callStore, delay } from './persist.ts'
 import { placeTask } from './placement.ts'
 import type { Registered } from './registry.ts'
+import { createRoom } from './room.ts'
 
 /** How often an insert is repeated when the store does not answer, and how long in all. */
 const INSERT_DELAYS_MS = [50, 150, 400]
@@ -44,6 +43,8 @@ export interface Enqueuer {
 }
 
 export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
+  const room = createRoom(core)
+
   function one(request: EnqueueRequest, origin?: Origin): Promise<TaskHandle> {
     try {
       const { task, input, options } = request
@@ -74,7 +75,7 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     draft: DraftRecord,
     options: EnqueueOptions | undefined,
   ): TaskHandle | Promise<TaskHandle> | undefined {
-    if (core.around.wrapEnqueue.length > 0 || core.engine.awaitsRuns === true || isFull(1)) return undefined
+    if (core.around.wrapEnqueue.length > 0 || core.engine.awaitsRuns === true || room.isFull(1)) return undefined
     if (draft.key !== undefined || options?.onFull === 'wait') return undefined
     const { live, record } = place(draft, undefined, true)
     let answer: readonly InsertResult[] | Promise<readonly InsertResult[]>
@@ -94,7 +95,7 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
   }
 
   async function takeIn(drafts: readonly DraftRecord[], request: EnqueueRequest): Promise<TaskHandle[]> {
-    await room(drafts.length, drafts[0]?.spec.queue ?? 'default', request.options)
+    await room.enter(drafts.length, drafts[0]?.spec.queue ?? 'default', request.options)
     const hooks = core.around.wrapEnqueue
     if (hooks.length === 0) return insert(drafts, undefined)
     const carrier: Record<string, string> = {}
@@ -110,6 +111,7 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     drafts: readonly DraftRecord[],
     carrier: Record<string, string> | undefined,
   ): Promise<TaskHandle[]> {
+    room.taken(drafts.length)
     // Closing may have begun while a schema or a hook took its time.
     if (core.phase === 'closed') throw new ExecutorClosedError('enqueue')
     const placed = drafts.map((draft) => place(draft, carrier, drafts.length === 1))
@@ -131,12 +133,15 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     first_: Promise<readonly InsertResult[]>,
   ): Promise<TaskHandle[]> {
     let results: readonly InsertResult[]
+    core.inserting += 1
     try {
       results = await first_.catch((error: unknown) => repeat(records, error))
     } catch (error) {
       for (const live of lives) unplace(live)
       if (error instanceof BackendUnavailableError) void reconcile(lives)
       throw error
+    } finally {
+      core.inserting -= 1
     }
     if (results.every((result) => result.type === 'inserted')) {
       return lives.map((live, index) => {
@@ -167,7 +172,8 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     let error = firstError
     for (const delayMs of INSERT_DELAYS_MS) {
       core.reportBackendError('insert', error)
-      await new Promise<void>((resolve) => core.timers.after(delayMs, resolve))
+      await delay(core, delayMs)
+      if (core.isClosed()) break
       try {
         return await call(records)
       } catch (next) {
@@ -186,10 +192,10 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     if (!core.options.work) return
     for (const live of lives) {
       for (let delayMs = 500; core.phase !== 'closed'; delayMs = Math.min(delayMs * 2, 10_000)) {
-        await new Promise<void>((resolve) => core.timers.after(delayMs, resolve, false))
+        await delay(core, delayMs, false)
         try {
           const stored = await callStore(core, 'poll', 'get', () => core.backend.get(live.id))
-          if (stored !== undefined && stored.state.owner === core.id && !core.live.has(live.id)) core.takeOver(stored)
+          if (stored !== undefined && stored.state.owner === core.id && core.live.get(live.id) === undefined) core.takeOver(stored)
           break
         } catch (error) {
           core.reportBackendError('get', error)
@@ -206,9 +212,11 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
   ): { live: LiveTask; record: NewRecord } {
     const { registered, options, key } = draft
     const spec = withCarrier(draft.spec, carrier)
-    const live = liveTask(registered, options, spec, draft.state, Infinity, core.backend.capabilities.durable === 'none')
+    const live = new LiveTask(registered, options, spec, draft.state, Infinity, core.backend.capabilities.durable === 'none')
     if (core.options.work) {
-      const canStart = mayStart && !draft.isScheduled && core.unplacedInserts === 0 && core.phase === 'open'
+      const { isScheduled, spec: { expiresAt = Infinity } } = draft
+      const isDue = !isScheduled && expiresAt > draft.state.dueAt
+      const canStart = mayStart && isDue && core.unplacedInserts === 0 && core.phase === 'open'
       if (canStart && core.engine.reserve(live)) {
         live.hasSlot = true
         live.state = transition(spec, draft.state, { type: 'start' }, draft.state.dueAt)
@@ -232,7 +240,14 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
       core.bus.publish(lifecycle.accepted(core.origin, live, live.spec.createdAt))
     }
     if (!core.options.work) return
-    core.live.set(live.id, live)
+    if (core.isClosed()) {
+      // The store was so late that nothing runs here any more: the record is there, and is recovered from there.
+      live.isLost = true
+      live.isDone = true
+      unplace(live)
+      return
+    }
+    core.live.add(live)
     if (live.hasSlot) {
       core.startSoon(live)
     } else {
@@ -250,43 +265,6 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
       core.bus.publish(lifecycle.deduplicated(core.origin, task, core.clock.now(), key))
     }
     return local === undefined ? remoteHandle(core, id, live.name, true) : handleOf(core, local, true)
-  }
-
-  function isFull(more: number): boolean {
-    const limit = core.maxQueued
-    return limit !== Infinity && core.options.work && core.engine.stats().waiting + core.unplacedInserts + more > limit
-  }
-
-  async function room(more: number, queue: string, options: EnqueueOptions | undefined): Promise<void> {
-    const onFull: unknown = options?.onFull
-    if (onFull !== undefined && onFull !== 'wait' && onFull !== 'reject') {
-      throw new InvalidOptionsError('onFull', '"reject" or "wait"', onFull)
-    }
-    if (!isFull(more)) return
-    if (onFull !== 'wait' || more > core.maxQueued) throw new QueueFullError(queue, core.maxQueued)
-    const { signal } = options ?? {}
-    await new Promise<void>((resolve, reject) => {
-      const stop = (): void => {
-        core.onRoom.delete(look)
-        signal?.removeEventListener('abort', abort)
-      }
-      const abort = (): void => {
-        stop()
-        reject((signal?.reason as Error | undefined) ?? new Error('aborted'))
-      }
-      const look = (): void => {
-        if (core.phase === 'closed') {
-          stop()
-          reject(new ExecutorClosedError('enqueue'))
-        } else if (!isFull(more)) {
-          stop()
-          resolve()
-        }
-      }
-      if (signal?.aborted === true) return abort()
-      signal?.addEventListener('abort', abort)
-      core.onRoom.add(look)
-    })
   }
 
   return { one, many }

@@ -4,7 +4,7 @@ import type { Backend } from '../backends/backend.ts'
 import { addLogFloor, refreshFloor } from '../context/fallback-logger.ts'
 import { captureBaseContext, currentScope } from '../context/scope.ts'
 import type { Engine } from '../engines/engine.ts'
-import { createBus, type EventSource } from '../events/bus.ts'
+import { createBus, subscriberName, type EventSource } from '../events/bus.ts'
 import * as lifecycle from '../events/lifecycle.ts'
 import type { Observer } from '../observers/observer.ts'
 import { checkConcurrency } from '../task/definition.ts'
@@ -21,15 +21,16 @@ import { ownerNow, type Core } from './core.ts'
 import { createEnqueuer, type EnqueueRequest } from './enqueue.ts'
 import { fallbackObserver } from './fallback-observer.ts'
 import type { LiveTask } from './live-task.ts'
+import { createLiveTasks } from './live-tasks.ts'
 import { createLogStore } from './log-store.ts'
 import { checkObserver, createObserverHost, type Observation } from './observer-host.ts'
 import { resolveExecutorOptions, type ExecutorOptions } from './options.ts'
-import { endUnplaced, takeOverRecord } from './placement.ts'
+import { endUnplaced, placeTask, takeOverRecord } from './placement.ts'
 import { callStore } from './persist.ts'
 import { childrenOf, getRecord, listRecords, type ListQuery, type RecordPage } from './queries.ts'
 import { createRegistry } from './registry.ts'
 import { retryFailed, type RetryFailedOptions } from './retry-failed.ts'
-import { shutDown, type CloseOptions } from './shutdown.ts'
+import { checkCloseOptions, shutDown, type CloseOptions } from './shutdown.ts'
 import { closeOnSignals } from './signals.ts'
 import { createStarter } from './starter.ts'
 import { executorStats, type ExecutorStats } from './stats.ts'
@@ -82,8 +83,9 @@ export interface Executor {
    * @throws {BackendUnavailableError} BACKEND_UNAVAILABLE when the store is away; the record may exist, and then runs
    * @throws {ExecutorClosedError} EXECUTOR_CLOSED from `close` on; children of running tasks excepted while closing
    */
-  enqueue<Input, Output>(task: Task<Input, Output>, ...rest: InputArguments<Input>): Promise<TaskHandle<Output>>
+  // By name first: for a wrong input the compiler explains the last overload.
   enqueue(name: string, input?: unknown, options?: EnqueueOptions): Promise<TaskHandle>
+  enqueue<Input, Output>(task: Task<Input, Output>, ...rest: InputArguments<Input>): Promise<TaskHandle<Output>>
   /** Accepts several, in one transaction: all or none. Answers in order. Throws as `enqueue`. */
   enqueueMany(items: readonly EnqueueItem[]): Promise<TaskHandle[]>
   /** The record of this id with its logs; `undefined` when there is none. */
@@ -144,7 +146,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
   const origin = { executorId: id, seq: 0 }
   const logFloor = { rank: checked.logFloor }
   const bus = createBus(
-    (type, error) => observers.reportFault(`events.on(${type})`, error),
+    (type, error) => observers.reportFault(subscriberName(type), error),
     () => {
       logFloor.rank = Math.min(checked.logFloor, bus?.logFloor ?? checked.logFloor)
       refreshFloor()
@@ -153,6 +155,9 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
   const observers = createObserverHost(bus, origin, clock, timers, (around) => {
     core.around = around
   })
+  // Checked when the executor is made, before it leaves a trace; they start with it.
+  const given = [...(checked.observers ?? [fallbackObserver()])]
+  for (const observer of given) checkObserver(observer)
   const removeLogFloor = addLogFloor(logFloor)
   const starts = createStarter(base, (live) => attempts.begin(live))
   let finished = 0
@@ -171,24 +176,33 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     base,
     timers,
     logFloor,
-    live: new Map(),
+    live: createLiveTasks(),
     phase: 'new',
+    isClosed: () => core.phase === 'closed',
     isAborting: false,
+    mayOwnUnheard: false,
     isPaused: false,
     around: { wrapEnqueue: [], wrapRun: [], runInternal: [] },
-    aroundHost: { timers, report: (observer, hook, error) => observers.reportFault(`${observer.name ?? 'observer'}.${hook}`, error) },
+    aroundHost: {
+      timers,
+      passedOver: new Set(),
+      report: (observer, hook, error) => observers.reportHookFault(observer, hook, error),
+    },
     concurrency: checked.concurrency,
     maxQueued: checked.maxQueued ?? backend.capabilities.maxQueued,
     unplacedInserts: 0,
     hooksRunning: new Set(),
     onIdle: new Set(),
     onRoom: new Set(),
+    onClosed: new Set(),
+    inserting: 0,
     finished() {
       finished += 1
       if (finished % SWEEP_AFTER_FINISHED === 0) upkeep.sweep()
     },
     reportBackendError: createBackendErrors(bus, origin, clock, timers),
     startSoon: starts.begin,
+    place: (live) => void placeTask(core, attempts, live),
     takeOver: (stored) => takeOverRecord(core, attempts, stored),
     endUnplaced: (stored, next) => endUnplaced(core, attempts, stored, next),
     getRecord: (taskId) => getRecord(core, taskId),
@@ -221,9 +235,6 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
       })
     },
   })
-  // Checked when the executor is made; they start with it.
-  const given = [...(checked.observers ?? [fallbackObserver()])]
-  for (const observer of given) checkObserver(observer)
 
   function start(): Promise<void> {
     if (closing !== undefined) return Promise.reject(new ExecutorClosedError('start'))
@@ -237,13 +248,14 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
 
   async function open(): Promise<void> {
     core.phase = 'starting'
-    await callStore(core, 'persist', 'open', () => backend.open(ownerNow(core)))
+    await callStore(core, 'persist', 'open', () => openStore())
     for (const observer of given.splice(0)) observers.observe(observer)
     await observers.started()
     const recovered = core.options.work
       ? await upkeep.recover()
       : { claimed: 0, requeued: 0, interrupted: 0, failed: 0 }
-    if (closing !== undefined) return
+    // Closed meanwhile, without waiting for this.
+    if (core.phase !== 'starting') return
     core.phase = 'open'
     const fields = { backend: backend.name, engine: engine.name, recovered }
     if (bus.wanted['executor.started']) {
@@ -251,6 +263,12 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     }
     upkeep.begin()
     if (checked.signalGrace !== undefined) stopSignals = closeOnSignals(() => close({ grace: checked.signalGrace ?? '10s' }))
+  }
+
+  async function openStore(): Promise<void> {
+    await backend.open(ownerNow(core))
+    // Too late: nobody would close it.
+    if (core.phase === 'closed') await backend.close(ownerNow(core))
   }
 
   function enqueue(request: EnqueueRequest): Promise<TaskHandle> {
@@ -262,7 +280,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
 
   // Children are accepted until the bodies are told to stop, so that a task can finish what it has begun.
   function mayEnqueueWhileClosing(): boolean {
-    return core.phase === 'closing' && currentScope()?.attempt !== undefined
+    return core.phase === 'closing' && !core.isAborting && currentScope()?.attempt !== undefined
   }
 
   async function ready(operation: string): Promise<void> {
@@ -272,17 +290,18 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
   }
 
   function close(closeOptions: CloseOptions = {}): Promise<void> {
+    try {
+      checkCloseOptions(closeOptions)
+    } catch (error) {
+      // Not closing yet: it can be closed with a grace that is right.
+      return Promise.reject(error as Error)
+    }
     closing ??= base.run(async () => {
-      if (starting !== undefined) await Promise.race([starting.catch(() => {}), pause(3_000)])
-      stopSignals?.()
-      await shutDown(core, attempts, observers, upkeep, closeOptions)
+      const started = starting?.catch(() => {})
+      await shutDown(core, attempts, observers, upkeep, closeOptions, started, () => stopSignals?.())
       removeLogFloor()
     })
     return closing
-  }
-
-  function pause(ms: number): Promise<void> {
-    return new Promise((resolve) => timers.after(ms, resolve))
   }
 
   const executor: Executor = {

@@ -19,7 +19,7 @@ import { isTerminal } from '../task/status.ts'
 import type { TaskRecord } from '../task/task-record.ts'
 import type { Core } from './core.ts'
 import type { LiveTask } from './live-task.ts'
-import { callUntilAnswered } from './persist.ts'
+import { callUntilAnswered, delay } from './persist.ts'
 import { runOptionsOf } from './run-options.ts'
 
 interface ResultOptions {
@@ -79,18 +79,23 @@ class Handle<Output> implements TaskHandle<Output> {
     const ended = this.#ended(stop.signal)
     if (signal === undefined && timeoutMs === undefined) return ended
     return new Promise((resolve, reject) => {
-      const abort = (): void => reject(signal?.reason as Error)
-      signal?.addEventListener('abort', abort, { once: true })
-      const late = (): void => reject(new ResultUnavailableError(this.id, `it did not come within ${timeoutMs} ms`))
-      const deadline = timeoutMs === undefined ? undefined : this.#core.timers.after(timeoutMs, late)
-      ended.then(resolve, reject)
       const clean = (): void => {
         deadline?.cancel()
         signal?.removeEventListener('abort', abort)
         stop.abort()
       }
-      ended.then(clean, clean)
-      signal?.addEventListener('abort', clean, { once: true })
+      const giveUp = (error: unknown): void => {
+        clean()
+        reject(error as Error)
+      }
+      const abort = (): void => giveUp(signal?.reason)
+      signal?.addEventListener('abort', abort)
+      const late = (): void => giveUp(new ResultUnavailableError(this.id, `it did not come within ${timeoutMs} ms`))
+      const deadline = timeoutMs === undefined ? undefined : this.#core.timers.after(timeoutMs, late)
+      ended.then((value) => {
+        clean()
+        resolve(value)
+      }, giveUp)
     })
   }
 
@@ -138,7 +143,7 @@ async function watch(
     if (stored === undefined) throw new ResultUnavailableError(id, 'its record does not exist, or retention has removed it')
     if (isThere(stored)) return stored
     if (stop?.aborted === true) throw new ResultUnavailableError(id, 'nobody waits for it any more')
-    await new Promise<void>((resolve) => core.timers.after(delayMs, resolve))
+    await delay(core, delayMs)
   }
 }
 

@@ -8,38 +8,161 @@ import type { RunOptions } from '../task/options.ts'
 import type { Registered } from './registry.ts'
 import type { RunningAttempt } from './running-attempt.ts'
 
-export interface LiveTask extends EngineItem, EventTask {
+/** What few tasks need; made when the first of it is set. */
+interface Rare {
+  cancelRequest: CancelRequest | undefined
+  failure: unknown
+  startBehind: Promise<void> | undefined
+  expiry: Deadline | undefined
+  logs: LogBuffer | undefined
+  onStarted: (() => void)[] | undefined
+  onDone: (() => void)[] | undefined
+  placement: void | Promise<void>
+  onAttemptOver: (() => void) | undefined
+}
+
+// A class: one is made per task, and a hundred thousand may wait. What most of them never have is kept apart.
+export class LiveTask implements EngineItem, EventTask {
   readonly spec: TaskSpec
   state: TaskState
   position: number
   dueAt: number
   keepAlive: boolean
+  /** The bound fields as they are now. */
   fields: ContextFields | undefined
   readonly registered: Registered
   readonly options: RunOptions
   /** The attempt whose body runs, or runs on past its end. */
-  attempt: RunningAttempt | undefined
-  /** A cancel that was asked for and not carried out yet. */
-  cancelRequest: CancelRequest | undefined
-  /** The original error of the latest failure. */
-  failure: unknown
+  attempt: RunningAttempt | undefined = undefined
   /** True between handing a state to the store and its answer: nobody else may move the task meanwhile. */
-  isSettling: boolean
+  isSettling = false
   /** True once this process has nothing more to do with it. */
-  isDone: boolean
+  isDone = false
   /** True when the record went to another owner. */
-  isLost: boolean
-  expiry: Deadline | undefined
-  readonly logs: LogBuffer
-  /** What waits for its start and its end; made when somebody waits. */
-  onStarted: (() => void)[] | undefined
-  onDone: (() => void)[] | undefined
+  isLost = false
   /** The attempt's slot was taken before the insert. */
-  hasSlot: boolean
+  hasSlot = false
+  /** Of the list of live tasks. */
+  isListed = false
+  previousLive: LiveTask | undefined = undefined
+  nextLive: LiveTask | undefined = undefined
+  #rare: Rare | undefined = undefined
+
+  constructor(
+    registered: Registered,
+    options: RunOptions,
+    spec: TaskSpec,
+    state: TaskState,
+    position: number,
+    keepAlive: boolean,
+  ) {
+    this.spec = spec
+    this.state = state
+    this.position = position
+    this.dueAt = state.dueAt
+    this.keepAlive = keepAlive
+    this.fields = spec.context
+    this.registered = registered
+    this.options = options
+  }
+
+  get id(): string {
+    return this.spec.id
+  }
+  get name(): string {
+    return this.spec.name
+  }
+  get queue(): string {
+    return this.spec.queue
+  }
+  get priority(): number {
+    return this.spec.priority
+  }
+
+  /** A cancel that was asked for and not carried out yet. */
+  get cancelRequest(): CancelRequest | undefined {
+    return this.#rare?.cancelRequest
+  }
+  set cancelRequest(request: CancelRequest | undefined) {
+    if (request !== undefined || this.#rare !== undefined) this.rare().cancelRequest = request
+  }
+
+  /** The original error of the latest failure. */
+  get failure(): unknown {
+    return this.#rare?.failure
+  }
+  set failure(error: unknown) {
+    if (error !== undefined || this.#rare !== undefined) this.rare().failure = error
+  }
+
+  /** The write of the attempt's start, while the body runs without waiting for it; never rejects. */
+  get startBehind(): Promise<void> | undefined {
+    return this.#rare?.startBehind
+  }
+  set startBehind(write: Promise<void> | undefined) {
+    if (write !== undefined || this.#rare !== undefined) this.rare().startBehind = write
+  }
+
+  get expiry(): Deadline | undefined {
+    return this.#rare?.expiry
+  }
+  set expiry(deadline: Deadline | undefined) {
+    this.rare().expiry = deadline
+  }
+
+  /** Log lines on their way to the store; made with the first line. */
+  get logs(): LogBuffer {
+    return (this.rare().logs ??= newLogBuffer())
+  }
+  get hasUnwrittenLogs(): boolean {
+    return this.#rare?.logs?.isDirty === true
+  }
+
+  /** Who waits for its start. */
+  get onStarted(): (() => void)[] | undefined {
+    return this.#rare?.onStarted
+  }
+  set onStarted(waiting: (() => void)[] | undefined) {
+    this.rare().onStarted = waiting
+  }
+
+  /** Who waits for its end. */
+  get onDone(): (() => void)[] | undefined {
+    return this.#rare?.onDone
+  }
+  set onDone(waiting: (() => void)[] | undefined) {
+    this.rare().onDone = waiting
+  }
+
   /** For the inline engine: settles when the first run is over. */
-  placement: void | Promise<void>
+  get placement(): void | Promise<void> {
+    return this.#rare?.placement
+  }
+  set placement(placed: void | Promise<void>) {
+    if (placed !== undefined) this.rare().placement = placed
+  }
+
   /** For the inline engine: told when an attempt has been settled. */
-  onAttemptOver: (() => void) | undefined
+  get onAttemptOver(): (() => void) | undefined {
+    return this.#rare?.onAttemptOver
+  }
+  set onAttemptOver(tell: (() => void) | undefined) {
+    if (tell !== undefined || this.#rare !== undefined) this.rare().onAttemptOver = tell
+  }
+
+  private rare(): Rare {
+    return (this.#rare ??= {
+      cancelRequest: undefined,
+      failure: undefined,
+      startBehind: undefined,
+      expiry: undefined,
+      logs: undefined,
+      onStarted: undefined,
+      onDone: undefined,
+      placement: undefined,
+      onAttemptOver: undefined,
+    })
+  }
 }
 
 /** Log lines and progress on their way to the store. */
@@ -54,43 +177,8 @@ export interface LogBuffer {
   isDirty: boolean
 }
 
-const NO_LINES: LogLine[] = []
-
-export function liveTask(
-  registered: Registered,
-  options: RunOptions,
-  spec: TaskSpec,
-  state: TaskState,
-  position: number,
-  keepAlive: boolean,
-): LiveTask {
-  return {
-    id: spec.id,
-    name: spec.name,
-    queue: spec.queue,
-    priority: spec.priority,
-    position,
-    dueAt: state.dueAt,
-    keepAlive,
-    spec,
-    state,
-    fields: spec.context,
-    registered,
-    options,
-    attempt: undefined,
-    cancelRequest: undefined,
-    failure: undefined,
-    isSettling: false,
-    isDone: false,
-    isLost: false,
-    expiry: undefined,
-    logs: { lines: NO_LINES, stored: 0, bytes: 0, dropped: 0, chunk: 0, progress: undefined, isDirty: false },
-    onStarted: undefined,
-    onDone: undefined,
-    hasSlot: false,
-    placement: undefined,
-    onAttemptOver: undefined,
-  }
+function newLogBuffer(): LogBuffer {
+  return { lines: [], stored: 0, bytes: 0, dropped: 0, chunk: 0, progress: undefined, isDirty: false }
 }
 
 /** Tells those who wait for the start. */

@@ -6,7 +6,7 @@ import type { LogPatch } from '../backends/backend.ts'
 import { LEVELS, type Level } from '../task/level.ts'
 import { clip, plainFields } from '../task/plain-data.ts'
 import type { Json } from '../task/json.ts'
-import { attemptOf, type LogLine } from '../task/record.ts'
+import { attemptOf, type ContextFields, type LogLine } from '../task/record.ts'
 import { serializeError, type SerializedError } from '../task/serialized-error.ts'
 import { describeValue } from '../task/describe.ts'
 import type { Core } from './core.ts'
@@ -17,7 +17,14 @@ const PROGRESS_EVENT_INTERVAL_MS = 1_000
 
 export interface LogStore {
   /** Takes a line: to the buffer and to the observers. Never throws. */
-  write(live: LiveTask, level: Level, message: unknown, extra: unknown, unknownLevel: unknown): void
+  write(
+    live: LiveTask,
+    fields: ContextFields | undefined,
+    level: Level,
+    message: unknown,
+    extra: unknown,
+    unknownLevel: unknown,
+  ): void
   progress(live: LiveTask, done: unknown, total: unknown): void
   /** Hands what is buffered to the store, before a state that follows it. */
   flush(live: LiveTask): void
@@ -44,8 +51,8 @@ export function createLogStore(core: Core): LogStore {
   }
 
   function flush(live: LiveTask): void {
+    if (!live.hasUnwrittenLogs) return
     const { logs } = live
-    if (!logs.isDirty) return
     logs.isDirty = false
     dirty.delete(live)
     if (live.isLost || live.state.owner !== core.id) return
@@ -92,7 +99,7 @@ export function createLogStore(core: Core): LogStore {
   }
 
   return {
-    write(live, level, message, extra, unknownLevel) {
+    write(live, bound, level, message, extra, unknownLevel) {
       const rank = LEVELS[level]
       const stored = rank >= options.logFloor
       const published = rank >= bus.logFloor
@@ -111,12 +118,14 @@ export function createLogStore(core: Core): LogStore {
         }
         store(live, line, text.length + (keepsExtra ? JSON.stringify(fields).length : 0))
       }
-      if (published) bus.publish(taskLogged(origin, live, time, level, text, fields, error))
+      if (!published) return
+      const task = bound === live.fields ? live : { spec: live.spec, state: live.state, fields: bound }
+      bus.publish(taskLogged(origin, task, time, level, text, fields, error))
     },
     progress(live, done, total) {
       if (!isCount(done) || (total !== undefined && !isCount(total))) {
         const got = `done ${describeValue(done)}, total ${describeValue(total)}`
-        this.write(live, 'warning', `progress was ignored: expected numbers from 0, got ${got}`, undefined, undefined)
+        this.write(live, live.fields, 'warning', `progress was ignored: expected numbers from 0, got ${got}`, undefined, undefined)
         return
       }
       const progress = total === undefined ? { done } : { done, total }
@@ -150,7 +159,7 @@ function readExtra(extra: unknown, unknownLevel: unknown): Extra {
   if (extra === undefined && unknownLevel === undefined) return NO_EXTRA
   let fields: Readonly<Record<string, Json>> | undefined
   let error: SerializedError | undefined
-  if (extra instanceof Error) {
+  if (isError(extra)) {
     error = serializeError(extra)
   } else {
     fields = plainFields(extra)
@@ -161,6 +170,15 @@ function readExtra(extra: unknown, unknownLevel: unknown): Extra {
     fields = Object.freeze({ ...fields, unknownLevel: clip(messageText(unknownLevel), 100) })
   }
   return { fields, error }
+}
+
+// A Proxy may throw at being asked what it is.
+function isError(value: unknown): value is Error {
+  try {
+    return value instanceof Error
+  } catch {
+    return false
+  }
 }
 
 function errorIn(extra: unknown): Error | undefined {

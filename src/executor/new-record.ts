@@ -63,6 +63,7 @@ export function newRecord(
     return assemble(core, registered, options, id, inputJson, now, now, context, parent, undefined, origin)
   }
   const options = resolveCall(registered, call)
+  checkWaiting(call, name)
   const id = call.id === undefined ? core.newId(now) : checkId(call.id, name)
   const dueAt = dueTime(call, now, name)
   const parent = parentOf(call.parent)
@@ -186,6 +187,17 @@ function dueTime(call: EnqueueOptions, now: number, name: string): number {
     throw new InvalidOptionsError('runAt', 'a valid Date or epoch milliseconds', runAt, where)
   }
   return time
+}
+
+function checkWaiting({ onFull, signal }: EnqueueOptions, name: string): void {
+  const where = `task "${name}": `
+  const answer: unknown = onFull
+  if (answer !== undefined && answer !== 'wait' && answer !== 'reject') {
+    throw new InvalidOptionsError('onFull', '"reject" or "wait"', answer, where)
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new InvalidOptionsError('signal', 'an AbortSignal', signal, where)
+  }
 }
 
 function checkId(id: unknown, name: string): string {

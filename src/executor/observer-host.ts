@@ -1,16 +1,16 @@
 /** Attaches observers to the bus: starts and closes them, counts every event, and reports what goes wrong. */
 
-import { isThenable, type Bus, type BusListener } from '../events/bus.ts'
+import { adopt, isThenable, type Bus, type BusListener } from '../events/bus.ts'
 import type { EventType, PlainsightEvent } from '../events/event.ts'
 import { EVENT_LEVELS } from '../events/event.ts'
 import { executorEvent, type EventOrigin } from '../events/lifecycle.ts'
-import { parseMinLevel, type LevelFilter } from '../events/level-filter.ts'
+import { parseMinLevel } from '../events/level-filter.ts'
 import type { MinLevel, Observer, ObserverCounts } from '../observers/observer.ts'
 import type { Clock } from '../task/clock.ts'
 import { InvalidOptionsError } from '../task/errors.ts'
-import { serializeError } from '../task/serialized-error.ts'
-import type { Deadline, TimerQueue } from '../task/timer-queue.ts'
+import type { TimerQueue } from '../task/timer-queue.ts'
 import type { AroundObservers } from './core.ts'
+import { createObserverFaults } from './observer-faults.ts'
 
 /** How long an observer's `start` may hold up the first task, and its `flush` and `close` the end. */
 export const START_DEADLINE_MS = 5_000
@@ -41,6 +41,10 @@ export interface ObserverHost {
   stats(): readonly ObserverStats[]
   /** Told of what an around-hook or an `events.on` listener did wrong. */
   reportFault(observer: string, error: unknown): void
+  reportHookFault(observer: Observer, hook: string, error: unknown): void
+  /** Publishes the reports that have gathered, so that they come before the last event. */
+  flushReports(): void
+  /** Flushes and closes the observers, all at once, for at most 2 s. Nothing is delivered any more. */
   close(): Promise<void>
 }
 
@@ -54,14 +58,10 @@ interface Attached {
   rejected: number
   droppedReported: number
   off: () => void
-  isClosed: boolean
-}
-
-interface FaultReport {
-  count: number
-  error: unknown
-  lastAtMs: number
-  timer: Deadline | undefined
+  /** On the bus: `start` is over. */
+  isStarted: boolean
+  /** Set when it is detached. */
+  closing: Promise<void> | undefined
 }
 
 export function createObserverHost(
@@ -73,7 +73,8 @@ export function createObserverHost(
 ): ObserverHost {
   const attached = new Set<Attached>()
   const starting = new Set<Promise<void>>()
-  const faults = new Map<string, FaultReport>()
+  const faults = createObserverFaults(bus, origin, clock, timers)
+  const reportFault = faults.report
   let around: AroundObservers = { wrapEnqueue: [], wrapRun: [], runInternal: [] }
   let unnamed = 0
 
@@ -81,18 +82,20 @@ export function createObserverHost(
     checkObserver(observer)
     const entry = attach(observer)
     const off = async (): Promise<void> => {
-      entry.off()
       await closeOne(entry)
+      attached.delete(entry)
+      faults.forget(entry.name)
     }
+    // A function's own `name` is read-only to assignment, not to definition.
+    Object.defineProperty(off, 'name', { value: entry.name })
     return Object.assign(off, {
-      // A function's own `name` is read-only to assignment, not to definition.
       setMinLevel(minLevel: MinLevel) {
-        const filter = parseMinLevel(minLevel)
+        entry.listener.filter = parseMinLevel(minLevel)
+        if (!entry.isStarted || entry.closing !== undefined) return
         entry.off()
-        ;(entry.listener as { filter: LevelFilter }).filter = filter
-        if (!entry.isClosed) entry.off = bus.attach(entry.listener)
+        entry.off = bus.attach(entry.listener)
       },
-    }, ) as unknown as Observation
+    })
   }
 
   function attach(observer: Observer): Attached {
@@ -102,24 +105,33 @@ export function createObserverHost(
     const entry: Attached = {
       observer,
       name,
-      listener: { name, filter, types, lifecycle: observer.lifecycle !== false, receive: (event) => receive(entry, event) },
+      listener: {
+        name,
+        filter,
+        types,
+        lifecycle: observer.lifecycle !== false,
+        takes: takenBy(observer),
+        receive: (event) => receive(entry, event),
+      },
       emitted: 0,
       threw: 0,
       pending: 0,
       rejected: 0,
       droppedReported: 0,
       off: () => {},
-      isClosed: false,
+      isStarted: false,
+      closing: undefined,
     }
     attached.add(entry)
     let answer: unknown
     try {
-      answer = observer.start?.()
+      answer = observer.start?.({ report: (error) => reportFault(name, error, entry.listener) })
     } catch (error) {
       reportFault(name, error, entry.listener)
     }
     const go = (): void => {
-      if (entry.isClosed) return
+      if (entry.closing !== undefined) return
+      entry.isStarted = true
       entry.off = bus.attach(entry.listener)
       refreshAround()
     }
@@ -134,55 +146,43 @@ export function createObserverHost(
   }
 
   function receive(entry: Attached, event: PlainsightEvent): void {
+    // Detached by another observer during this very delivery.
+    if (entry.closing !== undefined) return
     entry.emitted += 1
     const { observer } = entry
+    let first: unknown
+    let second: unknown
+    let thrown: { readonly error: unknown } | undefined
+    // Each in its own try: what one does is no reason to leave the other out.
     try {
-      let answer = observer.onEvent?.(event)
-      if (event.type === 'task.log') answer = observer.onLog?.(event) ?? answer
-      else answer = observer.onLifecycle?.(event) ?? answer
-      if (answer !== undefined && isThenable(answer)) follow(entry, answer)
+      first = observer.onEvent?.(event)
     } catch (error) {
+      thrown = { error }
+    }
+    try {
+      second = event.type === 'task.log' ? observer.onLog?.(event) : observer.onLifecycle?.(event)
+    } catch (error) {
+      thrown ??= { error }
+    }
+    if (thrown !== undefined) {
       entry.threw += 1
-      reportFault(entry.name, error, entry.listener)
+      reportFault(entry.name, thrown.error, entry.listener)
     }
+    if (isObject(first) || isObject(second)) follow(entry, [first, second], thrown !== undefined)
   }
 
-  function follow(entry: Attached, answer: PromiseLike<unknown>): void {
-    entry.pending += 1
-    const done = (): void => {
-      entry.pending -= 1
-    }
-    Promise.resolve(answer).then(done, (error: unknown) => {
-      done()
-      entry.rejected += 1
-      reportFault(entry.name, error, entry.listener)
+  /** Counts an event whose methods answered with promises when all of them have settled: once, whatever happens. */
+  function follow(entry: Attached, answers: readonly unknown[], hasFailed: boolean): void {
+    const pending = answers.filter(isThenableSafe)
+    if (pending.length === 0) return
+    if (!hasFailed) entry.pending += 1
+    void Promise.allSettled(pending.map(adopt)).then((ends) => {
+      const failed = ends.find((end) => end.status === 'rejected')
+      if (!hasFailed) entry.pending -= 1
+      if (failed === undefined) return
+      if (!hasFailed) entry.rejected += 1
+      reportFault(entry.name, failed.reason, entry.listener)
     })
-  }
-
-  // At most one report a second for each observer: the first at once, then what has gathered.
-  function reportFault(name: string, error: unknown, except?: BusListener): void {
-    let fault = faults.get(name)
-    if (fault === undefined) {
-      fault = { count: 0, error, lastAtMs: -Infinity, timer: undefined }
-      faults.set(name, fault)
-    }
-    fault.count += 1
-    fault.error = error
-    if (fault.timer !== undefined) return
-    const waitMs = fault.lastAtMs + REPORT_INTERVAL_MS - clock.monotonic()
-    if (waitMs <= 0) publishFault(name, fault, except)
-    else fault.timer = timers.after(waitMs, () => publishFault(name, fault, except), false)
-  }
-
-  function publishFault(name: string, fault: FaultReport, except?: BusListener): void {
-    const { count, error } = fault
-    fault.timer?.cancel()
-    fault.timer = undefined
-    fault.count = 0
-    fault.lastAtMs = clock.monotonic()
-    if (count === 0 || !bus.wanted['observer.error']) return
-    const fields = { observer: name, error: serializeError(error), count }
-    bus.publish(executorEvent(origin, 'observer.error', clock.now(), fields), except)
   }
 
   function reportDrops(): void {
@@ -205,38 +205,51 @@ export function createObserverHost(
   function countsOf(entry: Attached): ObserverCounts {
     const { emitted, threw, pending, rejected, observer } = entry
     const failed = threw + rejected
-    if (observer.counts !== undefined) {
-      try {
-        const own = observer.counts()
-        return { delivered: own.delivered, dropped: own.dropped, failed: own.failed + threw, queued: own.queued }
-      } catch {
-        // Its own numbers are gone: what the bus knows is left.
+    try {
+      const own = observer.counts?.()
+      if (own !== undefined) {
+        const { delivered, dropped, queued } = own
+        // Its numbers count; what it does not account for (it threw before it counted) has failed.
+        const rest = emitted - delivered - dropped - queued
+        const isSane = [delivered, dropped, own.failed, queued].every(isCount)
+        if (isSane && rest >= own.failed) return { delivered, dropped, failed: rest, queued }
       }
+    } catch {
+      // Its own numbers are gone: what the bus knows is left.
     }
     return { delivered: emitted - failed - pending, dropped: 0, failed, queued: pending }
   }
 
   function refreshAround(): void {
-    const list = [...attached].filter((entry) => !entry.isClosed).map((entry) => entry.observer)
+    const list = [...attached]
+      .filter((entry) => entry.isStarted && entry.closing === undefined)
+      .map((entry) => entry.observer)
     const having = (hook: keyof AroundObservers): Observer[] => list.filter((each) => typeof each[hook] === 'function')
     around = { wrapEnqueue: having('wrapEnqueue'), wrapRun: having('wrapRun'), runInternal: having('runInternal') }
     onAroundChange(around)
   }
 
-  async function closeOne(entry: Attached): Promise<void> {
-    if (entry.isClosed) return
-    entry.isClosed = true
-    refreshAround()
+  function closeOne(entry: Attached): Promise<void> {
+    if (entry.closing !== undefined) return entry.closing
     const { observer } = entry
     const fault = (error: unknown): void => reportFault(entry.name, error, entry.listener)
-    await within(CLOSE_DEADLINE_MS, (async () => {
+    const close = async (): Promise<void> => {
       try {
-        await observer.flush?.()
+        await settled(observer.flush?.())
       } catch (error) {
         fault(error)
       }
-      await observer.close?.()
-    })(), fault)
+      await settled(observer.close?.())
+    }
+    entry.off()
+    // Set before anything of the observer is called: from here on it is given nothing.
+    let begin = (): void => {}
+    entry.closing = new Promise((resolve) => {
+      begin = () => void within(CLOSE_DEADLINE_MS, close(), fault).then(resolve)
+    })
+    refreshAround()
+    begin()
+    return entry.closing
   }
 
   function uniqueName(given: unknown): string {
@@ -260,7 +273,7 @@ export function createObserverHost(
         deadline.cancel()
         resolve()
       }
-      Promise.resolve(answer).then(done, (error: unknown) => {
+      settled(answer).then(done, (error: unknown) => {
         fault(error)
         done()
       })
@@ -280,11 +293,18 @@ export function createObserverHost(
     stats: () =>
       [...attached].map((entry) => ({ name: entry.name, emitted: entry.emitted, ...countsOf(entry) })),
     reportFault,
-    async close() {
+    reportHookFault(observer, hook, error) {
+      const entry = [...attached].find((each) => each.observer === observer)
+      if (entry !== undefined) reportFault(`${entry.name}.${hook}`, error, entry.listener)
+    },
+    flushReports() {
       reportDrops()
-      for (const [name, fault] of faults) publishFault(name, fault)
+      faults.flush()
+    },
+    async close() {
+      bus.close()
+      faults.close()
       await Promise.all([...attached].map((entry) => closeOne(entry)))
-      for (const entry of attached) entry.off()
     },
   }
 }
@@ -307,6 +327,27 @@ export function checkObserver(observer: unknown): void {
   if (!isList || wrong !== undefined) {
     throw new InvalidOptionsError('types', 'a list of event types such as "task.failed"', wrong)
   }
+}
+
+function settled(answer: unknown): Promise<unknown> {
+  return isThenableSafe(answer) ? adopt(answer) : Promise.resolve()
+}
+
+function isObject(value: unknown): boolean {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function'
+}
+
+/** What the observer has methods for. */
+function takenBy(observer: Observer): BusListener['takes'] {
+  if (typeof observer.onEvent === 'function') return 'all'
+  const takesLogs = typeof observer.onLog === 'function'
+  const takesOthers = typeof observer.onLifecycle === 'function'
+  if (takesLogs && takesOthers) return 'all'
+  return takesLogs ? 'task.log' : takesOthers ? 'lifecycle' : 'nothing'
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
 function isThenableSafe(value: unknown): value is PromiseLike<unknown> {

@@ -125,7 +125,7 @@ export function resolveExecutorOptions(options: ExecutorOptions): ResolvedExecut
     defaults,
     concurrency: options.concurrency === undefined ? 10 : (checkConcurrency(options.concurrency, WHERE) ?? Infinity),
     work: boolean(options.work, 'work') ?? true,
-    maxQueued: count(options.maxQueued, 'maxQueued'),
+    maxQueued: maxQueued(options.maxQueued),
     logFloor: logs['store'] === 'none' ? SILENT : LEVELS[parseLevel(logs['store'] ?? 'debug', 'logs.store')],
     maxLogLines: count(logs['maxLines'], 'logs.maxLines') ?? 1_000,
     maxLogBytes: count(logs['maxBytes'], 'logs.maxBytes') ?? 1_048_576,
@@ -184,6 +184,12 @@ function count(value: unknown, option: string): number | undefined {
   if (value === undefined) return undefined
   if (typeof value === 'number' && value >= 0 && (Number.isSafeInteger(value) || value === Infinity)) return value
   throw new InvalidOptionsError(option, 'an integer from 0, or Infinity', value, WHERE)
+}
+
+function maxQueued(value: unknown): number | undefined {
+  // None at all would refuse even what could start at once.
+  if (value === 0) throw new InvalidOptionsError('maxQueued', 'an integer from 1, or Infinity', value, WHERE)
+  return count(value, 'maxQueued')
 }
 
 function boolean(value: unknown, option: string): boolean | undefined {

@@ -1,7 +1,7 @@
 /** Calls to the store: inside `runInternal` hooks, with a deadline, repeated where an answer is needed. */
 
 import type { InternalOperation } from '../observers/observer.ts'
-import { BackendUnavailableError } from '../task/errors.ts'
+import { BackendUnavailableError, type BackendErrorReason } from '../task/errors.ts'
 import { runInternal } from './around.ts'
 import type { Core } from './core.ts'
 
@@ -36,7 +36,7 @@ export function callUntilAnswered<T>(
   internal: InternalOperation,
   operation: string,
   call: () => T | Promise<T>,
-  isMoot: () => boolean = () => false,
+  isMoot: () => boolean = core.isClosed,
 ): T | Promise<T> {
   try {
     const answer = callStore(core, internal, operation, call)
@@ -60,7 +60,7 @@ async function repeat<T>(
   for (let delayMs = firstDelayMs; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
     core.reportBackendError(operation, error)
     if (isMoot()) throw error
-    await new Promise<void>((resolve) => core.timers.after(delayMs, resolve))
+    await delay(core, delayMs)
     if (isMoot()) throw error
     try {
       return await callStore(core, internal, operation, call)
@@ -70,23 +70,39 @@ async function repeat<T>(
   }
 }
 
+/** Settles after `ms`, or when the executor is closed. */
+export function delay(core: Core, ms: number, keepAlive = true): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      core.onClosed.delete(done)
+      resolve()
+    }
+    core.onClosed.add(done)
+    core.timers.after(ms, done, keepAlive)
+  })
+}
+
 function withDeadline<T>(core: Core, operation: string, answer: Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const deadline = core.timers.after(
-      STORE_DEADLINE_MS,
-      () => {
-        const message = `no answer within ${STORE_DEADLINE_MS} ms`
-        reject(new BackendUnavailableError(core.backend.name, operation, 'timeout', message))
-      },
-      false,
-    )
+    const giveUp = (reason: BackendErrorReason, message: string): void => {
+      reject(new BackendUnavailableError(core.backend.name, operation, reason, message))
+    }
+    const late = (): void => {
+      core.onClosed.delete(closed)
+      giveUp('timeout', `no answer within ${STORE_DEADLINE_MS} ms`)
+    }
+    const closed = (): void => giveUp('closed', 'no answer before the executor was closed')
+    const deadline = core.timers.after(STORE_DEADLINE_MS, late, false)
+    core.onClosed.add(closed)
     answer.then(
       (value) => {
         deadline.cancel()
+        core.onClosed.delete(closed)
         resolve(value)
       },
       (error: unknown) => {
         deadline.cancel()
+        core.onClosed.delete(closed)
         reject(asBackendError(core, operation, error))
       },
     )

@@ -7,7 +7,7 @@ import { isTerminal } from '../task/status.ts'
 import { transition } from '../task/transition.ts'
 import type { Attempts } from './attempt.ts'
 import type { Core } from './core.ts'
-import { liveTask, type LiveTask } from './live-task.ts'
+import { LiveTask } from './live-task.ts'
 import type { Registered } from './registry.ts'
 import { optionsFor } from './run-options.ts'
 
@@ -19,14 +19,23 @@ export function placeTask(core: Core, attempts: Attempts, live: LiveTask): void 
     return new Promise((resolve) => attempts.end(live, next, () => resolve()))
   }
   const { expiresAt } = live.spec
-  if (expiresAt !== undefined) {
-    const expire = (): void => {
+  if (expiresAt === undefined) return core.engine.add(live)
+  const now = core.clock.now()
+  if (expiresAt <= now) return new Promise((resolve) => expire(core, attempts, live, resolve))
+  live.expiry ??= core.timers.after(
+    expiresAt - now,
+    () => {
+      live.expiry = undefined
       if (live.isDone || live.isSettling || live.attempt !== undefined || !core.engine.remove(live)) return
-      attempts.end(live, transition(live.spec, live.state, { type: 'expire' }, core.clock.now()))
-    }
-    live.expiry = core.timers.after(Math.max(0, expiresAt - core.clock.now()), expire, false)
-  }
+      expire(core, attempts, live)
+    },
+    false,
+  )
   return core.engine.add(live)
+}
+
+function expire(core: Core, attempts: Attempts, live: LiveTask, then?: () => void): void {
+  attempts.end(live, transition(live.spec, live.state, { type: 'expire' }, core.clock.now()), then)
 }
 
 /** What becomes of a record that this executor has claimed or adopted. */
@@ -44,10 +53,9 @@ export function takeOverRecord(
   const { spec, state } = stored
   const registered = core.registry.get(spec.name)
   if (registered === undefined || isTerminal(state.status)) return Promise.resolve('claimed')
-  const live = liveTask(registered, optionsFor(registered, spec), spec, state, stored.position, false)
+  const live = new LiveTask(registered, optionsFor(registered, spec), spec, state, stored.position, false)
   live.cancelRequest = stored.cancelRequest
-  live.logs.chunk = 0
-  core.live.set(live.id, live)
+  core.live.add(live)
   if (state.status !== 'running') {
     void placeTask(core, attempts, live)
     return Promise.resolve('claimed')
@@ -81,7 +89,7 @@ export function endUnplaced(
   const { spec, state } = stored
   const { name } = spec
   const registered = core.registry.get(name) ?? unregistered(name)
-  const live = liveTask(registered, registered.options, spec, state, stored.position, false)
+  const live = new LiveTask(registered, registered.options, spec, state, stored.position, false)
   return new Promise((resolve) => attempts.end(live, next, resolve))
 }
 

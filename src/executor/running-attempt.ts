@@ -4,7 +4,7 @@ import { logFallback } from '../context/fallback-logger.ts'
 import { initialFields } from '../context/bound-context.ts'
 import { attemptContext, type AttemptBackground } from '../context/task-context.ts'
 import { messageText } from '../context/task-log.ts'
-import type { ActiveAttempt } from '../context/scope.ts'
+import { currentScope, runInScope, type ActiveAttempt } from '../context/scope.ts'
 import type { EnqueueOptions, TaskHandle } from '../task/enqueue-options.ts'
 import type { Level } from '../task/level.ts'
 import type { ContextFields, TaskSpec, TaskState } from '../task/record.ts'
@@ -97,7 +97,13 @@ export class RunningAttempt implements AttemptBackground {
 
   log(level: Level, message: unknown, extra: unknown, unknownLevel?: unknown): void {
     if (this.isOver) logFallback(level, `(after the end of task ${this.live.id}) ${messageText(message)}`, extra)
-    else this.logStore.write(this.live, level, message, extra, unknownLevel)
+    else this.logStore.write(this.live, this.#fieldsHere(), level, message, extra, unknownLevel)
+  }
+
+  // Inside `withContext` there are more than the attempt's own.
+  #fieldsHere(): ContextFields | undefined {
+    const scope = currentScope()
+    return scope === undefined || scope === this || scope.attempt !== this ? this.live.fields : scope.fields
   }
 
   reportProgress(done: number, total: number | undefined): void {
@@ -105,6 +111,7 @@ export class RunningAttempt implements AttemptBackground {
   }
 
   enqueueChild(task: Task, input: unknown, options: EnqueueOptions | undefined): Promise<TaskHandle> {
-    return this.core.enqueueChild(task, input, options)
+    // Wherever it is called from: a context that was handed out of its scope still has this task's children.
+    return runInScope(this, () => this.core.enqueueChild(task, input, options))
   }
 }

@@ -22,6 +22,8 @@ export interface SettleFacts {
   readonly interrupt?: InterruptReason | undefined
 }
 
+export const NO_FACTS: SettleFacts = {}
+
 /**
  * Writes `next` for a task that this executor owns, publishes what it means, and calls `then`: with true after
  * the write, with false when the record turned out to be somebody else's (`live.isLost`). In the caller's turn when the
@@ -37,6 +39,16 @@ export function settle(
 ): void {
   logStore.flush(live)
   live.isSettling = true
+  writeEnd(core, live, next, facts, then)
+}
+
+function writeEnd(
+  core: Core,
+  live: LiveTask,
+  next: TaskState,
+  facts: SettleFacts,
+  then: (isOurs: boolean) => void,
+): void {
   const answer = writeState(core, live, next)
   if (answer instanceof Promise) {
     answer.then(
@@ -69,13 +81,7 @@ export function writeState(
     freesKey: live.spec.idempotencyKey !== undefined && isTerminal(next.status) && next.status !== 'succeeded',
   }
   const { backend } = core
-  return callUntilAnswered(
-    core,
-    'persist',
-    'update',
-    () => backend.update([patch]),
-    () => core.phase === 'closed',
-  )
+  return callUntilAnswered(core, 'persist', 'update', () => backend.update([patch]))
 }
 
 function settled(
@@ -86,6 +92,12 @@ function settled(
   result: WriteResult | undefined,
   then: (isOurs: boolean) => void,
 ): void {
+  if (result !== 'ok' && live.startBehind !== undefined && !live.isLost) {
+    // It overtook its own start, whose write is still being repeated: the store knew only the fence before it.
+    void live.startBehind.then(() => writeEnd(core, live, next, facts, then))
+    return
+  }
+  live.startBehind = undefined
   live.isSettling = false
   if (result !== 'ok') {
     lose(core, live)
@@ -104,14 +116,14 @@ export function lose(core: Core, live: LiveTask): void {
   if (live.isLost) return
   live.isLost = true
   if (core.bus.wanted['attempt.discarded'] && live.attempt !== undefined) {
-    core.bus.publish(lifecycle.attemptDiscarded(core.origin, live, core.clock.now(), 'stale'))
+    core.bus.publish(lifecycle.attemptDiscarded(core.origin, live, live.attempt.state, core.clock.now(), 'stale'))
   }
 }
 
 /** Takes an ended or lost task out of memory and tells who waits. */
 export function forget(core: Core, live: LiveTask): void {
   if (live.isDone) return
-  core.live.delete(live.id)
+  core.live.remove(live)
   live.expiry?.cancel()
   announceDone(live)
   if (core.onRoom.size > 0) for (const tell of core.onRoom) tell()

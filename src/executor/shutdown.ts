@@ -2,14 +2,14 @@
 
 import * as lifecycle from '../events/lifecycle.ts'
 import { durationMs, type Duration } from '../task/duration.ts'
-import { TaskInterruptedError } from '../task/errors.ts'
+import { InvalidOptionsError, TaskInterruptedError } from '../task/errors.ts'
 import type { Status } from '../task/status.ts'
 import { transition } from '../task/transition.ts'
 import type { Attempts } from './attempt.ts'
 import { ownerNow, type Core } from './core.ts'
 import type { LiveTask } from './live-task.ts'
-import type { ObserverHost } from './observer-host.ts'
-import { callStore } from './persist.ts'
+import { CLOSE_DEADLINE_MS, type ObserverHost } from './observer-host.ts'
+import { callStore, delay } from './persist.ts'
 import { forget, writeState } from './settle.ts'
 import type { Upkeep } from './upkeep.ts'
 
@@ -18,10 +18,24 @@ export interface CloseOptions {
   readonly grace?: Duration
 }
 
+/** How long an executor that is starting is waited for, at most. */
+const START_MS = 3_000
+/** What all that follows the graces may take together. */
+const AFTER_GRACE_MS = 2_900
 /** What bodies that were told to stop are given to settle. */
 const ABORT_MS = 500
-/** What giving up the rest and closing the store may take. */
+/** What giving up the rest may take, and then closing the store. */
 const STORE_MS = 800
+/** What is left for closing the store when everything before it has taken as long as it may. */
+const LAST_MS = 150
+
+/** @throws {InvalidOptionsError} INVALID_OPTIONS for a wrong `grace` */
+export function checkCloseOptions(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidOptionsError('options', 'an object { grace }', options, 'close: ')
+  }
+  durationMs((options as CloseOptions).grace ?? 0, 'grace', 'close: ')
+}
 
 /**
  * Stops claiming and starting; waits `grace` for running tasks (`shieldGrace` for shielded ones); aborts the rest and
@@ -34,40 +48,51 @@ export async function shutDown(
   observers: ObserverHost,
   upkeep: Upkeep,
   options: CloseOptions,
+  starting: Promise<void> | undefined,
+  stopSignals: () => void,
 ): Promise<void> {
   const graceMs = durationMs(options.grace ?? '10s', 'grace', 'close: ')
   const startedAt = core.clock.monotonic()
-  const wasOpen = core.phase === 'open'
+  const endsAt = startedAt + Math.max(graceMs, core.options.shieldGraceMs) + AFTER_GRACE_MS
+  const leftMs = (until: number): number => Math.max(0, until - core.clock.monotonic())
+  // Nothing is awaited when it is open: from the moment of the call on, new work is refused.
+  if (core.phase === 'starting' && starting !== undefined) {
+    await within(core, Math.min(graceMs, START_MS), starting)
+  }
+  stopSignals()
+  const wasOpen = core.phase === 'open' || core.phase === 'starting'
   core.phase = 'closing'
   const isDurable = core.backend.capabilities.durable !== 'none'
   if (wasOpen) {
     upkeep.stop()
     const waiting = stopWaiting(core, isDurable)
-    await runningEnded(core, graceMs, (live) => !live.spec.shield)
-    abort(core, (live) => !live.spec.shield)
-    const shieldLeftMs = core.options.shieldGraceMs - (core.clock.monotonic() - startedAt)
-    await runningEnded(core, Math.max(0, shieldLeftMs), (live) => live.spec.shield, true)
+    await runningEnded(core, leftMs(startedAt + graceMs), 'unshielded')
+    abort(core, 'unshielded')
+    const shieldEndsAt = startedAt + core.options.shieldGraceMs
+    await runningEnded(core, leftMs(shieldEndsAt), 'shielded')
     core.isAborting = true
-    abort(core, () => true)
-    await runningEnded(core, ABORT_MS, () => true)
+    abort(core, 'all')
+    await runningEnded(core, ABORT_MS, 'all')
     for (const live of core.live.values()) {
       if (live.attempt !== undefined && !live.attempt.isOver) attempts.interrupt(live.attempt)
     }
-    await within(core, STORE_MS, giveUp(core, attempts, waiting, isDurable))
+    const storeMs = Math.min(STORE_MS, leftMs(endsAt - CLOSE_DEADLINE_MS - LAST_MS))
+    await within(core, storeMs, giveUp(core, attempts, waiting, isDurable).then(() => written(core)))
   }
   const left = countLeft(core)
+  observers.flushReports()
   if (core.bus.wanted['executor.closed'] && wasOpen) {
     const fields = { durationMs: Math.round(core.clock.monotonic() - startedAt), left }
     core.bus.publish(lifecycle.executorEvent(core.origin, 'executor.closed', core.clock.now(), fields))
   }
   await observers.close()
   core.phase = 'closed'
-  await within(core, STORE_MS, closeStore(core))
+  await within(core, Math.min(STORE_MS, Math.max(LAST_MS, leftMs(endsAt))), closeStore(core))
   for (const live of [...core.live.values()]) {
     live.isLost = true
     forget(core, live)
   }
-  for (const tell of core.onRoom) tell()
+  for (const waiting of [core.onRoom, core.onIdle, core.onClosed]) for (const tell of waiting) tell()
   core.timers.clear()
 }
 
@@ -75,7 +100,7 @@ export async function shutDown(
 function stopWaiting(core: Core, isDurable: boolean): LiveTask[] {
   core.engine.pause()
   if (isDurable) return [...core.engine.stop()]
-  const waiting = [...core.live.values()].filter((live) => live.attempt === undefined && core.engine.remove(live))
+  const waiting = core.engine.removeAll()
   const shielded = waiting.filter((live) => live.spec.shield)
   for (const live of shielded) {
     live.dueAt = core.clock.now()
@@ -85,26 +110,31 @@ function stopWaiting(core: Core, isDurable: boolean): LiveTask[] {
   return waiting.filter((live) => !live.spec.shield)
 }
 
-function isBusy(core: Core, which: (live: LiveTask) => boolean): boolean {
+/** Which tasks are meant: their own, as they were defined. */
+type Kind = 'shielded' | 'unshielded' | 'all'
+
+function isOf(kind: Kind, isShielded: boolean): boolean {
+  return kind === 'all' || isShielded === (kind === 'shielded')
+}
+
+/** Whether tasks of this kind run, or hooks of theirs. */
+function isBusy(core: Core, kind: Kind): boolean {
   const isDurable = core.backend.capabilities.durable !== 'none'
+  if (core.inserting > 0) return true
   for (const live of core.live.values()) {
     const isRunning = live.attempt !== undefined || live.isSettling || live.hasSlot
-    if ((isRunning || (live.spec.shield && !isDurable)) && which(live)) return true
+    if ((isRunning || (live.spec.shield && !isDurable)) && isOf(kind, live.spec.shield)) return true
   }
+  for (const hook of core.hooksRunning) if (isOf(kind, hook.isShielded)) return true
   return false
 }
 
-/** Settles when no task of `which` runs any more (nor its hooks, if asked), or after `ms`. */
-function runningEnded(
-  core: Core,
-  ms: number,
-  which: (live: LiveTask) => boolean,
-  withHooks = false,
-): Promise<void> {
+/** Settles when no task of this kind runs any more, nor its hooks, or after `ms`. */
+function runningEnded(core: Core, ms: number, kind: Kind): Promise<void> {
   return new Promise((resolve) => {
     const endsAt = core.clock.monotonic() + ms
     const look = (): void => {
-      const busy = isBusy(core, which) || (withHooks && core.hooksRunning.size > 0)
+      const busy = isBusy(core, kind)
       const leftMs = endsAt - core.clock.monotonic()
       if (!busy || leftMs <= 0) resolve()
       else core.timers.after(Math.min(leftMs, 10), look)
@@ -113,9 +143,9 @@ function runningEnded(
   })
 }
 
-function abort(core: Core, which: (live: LiveTask) => boolean): void {
+function abort(core: Core, kind: Kind): void {
   for (const live of core.live.values()) {
-    if (live.attempt === undefined || live.attempt.isOver || !which(live)) continue
+    if (live.attempt === undefined || live.attempt.isOver || !isOf(kind, live.spec.shield)) continue
     live.attempt.abort(new TaskInterruptedError(live.id, live.name, 'shutdown'))
   }
 }
@@ -133,7 +163,7 @@ async function giveUp(
   }
   await Promise.all(
     [...rest].map(async (live) => {
-      if (live.isDone || live.isSettling) return
+      if (live.isDone || live.isSettling || live.state.owner !== core.id) return
       if (!isDurable) {
         const outcome = { type: 'interrupt', reason: 'shutdown', requeue: false } as const
         const next = transition(live.spec, live.state, outcome, core.clock.now())
@@ -146,6 +176,16 @@ async function giveUp(
       live.isSettling = false
     }),
   )
+}
+
+/** Settles when the store has answered all that is being written. */
+async function written(core: Core): Promise<void> {
+  for (;;) {
+    let isWriting = false
+    for (const live of core.live.values()) isWriting ||= live.isSettling
+    if (!isWriting || core.isClosed()) return
+    await delay(core, 5)
+  }
 }
 
 function countLeft(core: Core): Partial<Record<Status, number>> {

@@ -1,7 +1,10 @@
 /** What an executor does beside its tasks: heartbeats, claims, adopting from the dead, and retention. */
 
 import type { BeatResult } from '../backends/backend.ts'
+import type { InternalOperation } from '../observers/observer.ts'
 import { TaskInterruptedError } from '../task/errors.ts'
+import type { StoredRecord } from '../task/record.ts'
+import { transition } from '../task/transition.ts'
 import type { Attempts } from './attempt.ts'
 import { requestHere } from './control.ts'
 import { ownerNow, type Core } from './core.ts'
@@ -34,6 +37,7 @@ export function createUpkeep(core: Core, attempts: Attempts): Upkeep {
   let stopped = false
   let claiming = false
   let claimAgain = false
+  let calls = 0
   let lastBeatMs = core.clock.monotonic()
   let isPausedByLease = false
   let sweeping = false
@@ -70,7 +74,7 @@ export function createUpkeep(core: Core, attempts: Attempts): Upkeep {
     for (const deadOwner of dead) {
       for (;;) {
         if (stopped) return
-        const records = await callStore(core, 'persist', 'adopt', () =>
+        const records = await given('persist', 'adopt', () =>
           backend.adopt(ownerNow(core), deadOwner, core.registry.names(), CLAIM_BATCH),
         )
         if (records.length === 0) break
@@ -83,7 +87,7 @@ export function createUpkeep(core: Core, attempts: Attempts): Upkeep {
   }
 
   async function claim(): Promise<void> {
-    if (stopped || core.phase === 'closing' || isPausedByLease) return
+    if (stopped || core.phase === 'closing' || core.isPaused || isPausedByLease) return
     if (claiming) {
       claimAgain = true
       return
@@ -92,15 +96,53 @@ export function createUpkeep(core: Core, attempts: Attempts): Upkeep {
     try {
       do {
         claimAgain = false
-        while (!stopped && core.engine.stats().waiting < CLAIM_UNTIL_WAITING) {
+        while (!stopped && core.engine.waiting < CLAIM_UNTIL_WAITING) {
           const query = { names: core.registry.names(), limit: CLAIM_BATCH }
-          const records = await callStore(core, 'poll', 'claim', () => backend.claim(ownerNow(core), query))
+          const records = await given('poll', 'claim', () => backend.claim(ownerNow(core), query))
           for (const record of records) await core.takeOver(record)
           if (records.length < CLAIM_BATCH) break
         }
       } while (claimAgain && !stopped)
     } finally {
       claiming = false
+    }
+  }
+
+  /** A call that gives records: when it is rejected, they may have been given all the same. */
+  async function given(
+    internal: InternalOperation,
+    operation: string,
+    call: () => readonly StoredRecord[] | Promise<readonly StoredRecord[]>,
+  ): Promise<readonly StoredRecord[]> {
+    calls += 1
+    try {
+      return await callStore(core, internal, operation, call)
+    } catch (error) {
+      core.mayOwnUnheard = true
+      throw error
+    } finally {
+      calls -= 1
+    }
+  }
+
+  /** Takes over what a rejected call has given to this executor. */
+  async function hearOfOwned(): Promise<void> {
+    // What a call under way is given is not unheard of.
+    if (!core.mayOwnUnheard || calls > 0) return
+    core.mayOwnUnheard = false
+    const known = new Set([...core.live.values()].map((live) => live.id))
+    const records = await given('poll', 'owned', () => backend.owned(ownerNow(core)))
+    for (const record of records) {
+      const { spec, state } = record
+      // Our own inserts, under way or given up, are not at issue: only a claim or an adoption has such a fence.
+      const wasGiven = state.fence > (state.status === 'running' ? 1 : 0)
+      if (!wasGiven || known.has(spec.id) || core.live.get(spec.id) !== undefined) continue
+      const request = record.cancelRequest
+      if (request === undefined || core.registry.get(spec.name) !== undefined) {
+        await core.takeOver(record)
+      } else {
+        await core.endUnplaced(record, transition(spec, state, { type: 'cancel', ...request }, core.clock.now()))
+      }
     }
   }
 
@@ -187,6 +229,7 @@ export function createUpkeep(core: Core, attempts: Attempts): Upkeep {
     begin() {
       every(BEAT_MS, 'beat', beat)
       every(SWEEP_EVERY_MS, 'sweep', async () => sweep())
+      every(POLL_MS, 'owned', hearOfOwned)
       if (!core.options.work) return
       every(POLL_MS, 'claim', claim)
       every(DEAD_SWEEP_MS, 'adopt', () => adoptAll())

@@ -32,11 +32,21 @@ export function runHooks(
   }
 }
 
-function hookTask(live: LiveTask, input: unknown): HookTask {
+function hookTask(live: LiveTask, parsed: unknown): HookTask {
   const { spec, state, registered } = live
   const { id, name, label, tags } = spec
+  // One that ended before its body was reached has only the raw input.
+  const input = parsed === undefined ? rawInput(spec.inputJson) : parsed
   const run = (next: unknown): unknown => registered.task?.run(next)
   return { id, name, label, tags, attempt: attemptOf(state), input, run }
+}
+
+function rawInput(inputJson: string | undefined): unknown {
+  try {
+    return inputJson === undefined ? undefined : (JSON.parse(inputJson) as unknown)
+  } catch {
+    return undefined
+  }
 }
 
 function watch(core: Core, live: LiveTask, kind: string, answer: Promise<unknown>): void {
@@ -58,8 +68,9 @@ function watch(core: Core, live: LiveTask, kind: string, answer: Promise<unknown
       settle()
     })
   })
-  core.hooksRunning.add(ended)
-  void ended.then(() => core.hooksRunning.delete(ended))
+  const run = { isShielded: live.spec.shield }
+  core.hooksRunning.add(run)
+  void ended.then(() => core.hooksRunning.delete(run))
 }
 
 function report(core: Core, live: LiveTask, hook: string, error: unknown): void {

@@ -72,7 +72,7 @@ export function eventWords(event: PlainsightEvent): string {
     case 'task.expired':
       return 'expired before it could start'
     case 'attempt.overrun':
-      return `is still running ${durationText(event.overrunMs)} past its end, and was abandoned`
+      return `ran on ${durationText(event.overrunMs)} past its end`
     case 'attempt.discarded':
       return event.reason === 'late'
         ? 'ended too late to count'

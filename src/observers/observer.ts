@@ -45,12 +45,12 @@ export interface Observer {
   onLifecycle?(event: Exclude<TaskEvent, LogEvent> | ExecutorEvent): unknown
 
   /** Called before the first event. What it returns is awaited for at most 5 s before any task runs. */
-  start?(): unknown
+  start?(host?: ObserverHooks): unknown
   /** Delivers what is buffered. Awaited for at most 2 s. */
   flush?(): unknown
   /** Called after the last event. Awaited, with `flush`, for at most 2 s. */
   close?(): unknown
-  /** Exact numbers of a buffering observer; events handed to it are all in one of the four. */
+  /** Exact numbers of a buffering observer: they are authoritative. Events handed to it are all in one of the four. */
   counts?(): ObserverCounts
 
   /** Surrounds the storing of new records: fills the carrier that is stored with each. See {@link EnqueueOperation}. */
@@ -59,6 +59,12 @@ export interface Observer {
   wrapRun?(run: RunOperation, next: () => Promise<RunResult>): Promise<RunResult>
   /** Surrounds the executor's own polling, heartbeats, sweeps and writes. */
   runInternal?<T>(operation: InternalOperation, next: () => T): T
+}
+
+/** What an observer is given at its start. */
+export interface ObserverHooks {
+  /** Says that something went wrong outside `onEvent`; becomes `observer.error`, at most one a second. */
+  report(error: unknown): void
 }
 
 /** Where the events of one observer are. `emitted = delivered + dropped + failed + queued` holds at all times. */
@@ -118,7 +124,7 @@ export interface RunResult {
   readonly outcome: 'success' | 'failure' | 'cancel' | 'interrupt'
   /** The status that the record is about to get. */
   readonly status: Status
-  readonly reason?: FailureReason | string | undefined
+  readonly reason?: FailureReason | (string & {}) | undefined
   /** Epoch milliseconds of the next attempt, when there will be one. */
   readonly retryAt?: number | undefined
   readonly durationMs: number

@@ -1,15 +1,14 @@
 /** What a wait rejects with when its time is over. */
 
+import { PlainsightError } from '../task/errors.ts'
+
 /** What was waited for did not come in time; `message` says what came instead. */
-export class WaitTimeoutError extends Error {
-  readonly code: 'WAIT_TIMEOUT'
+export class WaitTimeoutError extends PlainsightError {
   /** How long the wait was, in milliseconds. */
   readonly timeoutMs: number
 
   constructor(message: string, timeoutMs: number, options?: ErrorOptions) {
-    super(message, options)
-    this.name = 'WaitTimeoutError'
-    this.code = 'WAIT_TIMEOUT'
+    super('WAIT_TIMEOUT', message, options)
     this.timeoutMs = timeoutMs
   }
 }

@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'EXECUTOR_CLOSED'
   | 'UNRECOVERABLE'
   | 'RETRY_AFTER'
+  | 'WAIT_TIMEOUT'
 
 /** The parent of every error class of this library. Match on `code`: it survives two copies of the package. */
 export class PlainsightError extends Error {
@@ -183,7 +184,7 @@ export class IdempotencyMismatchError extends PlainsightError {
   constructor(taskName: string, idempotencyKey: string, taskId: string) {
     super(
       'IDEMPOTENCY_MISMATCH',
-      `task "${taskName}": idempotency key ${describeValue(idempotencyKey)} belongs to task ${taskId}, which has another input; use another key or the same input`,
+      `task "${taskName}": idempotency key ${JSON.stringify(idempotencyKey.slice(0, 60))} belongs to task ${taskId}, which has another input; use another key or the same input`,
     )
     this.taskName = taskName
     this.idempotencyKey = idempotencyKey

@@ -7,7 +7,7 @@ export interface HookTask {
   readonly id: string
   readonly name: string
   readonly label: string | undefined
-  /** The input as the body gets it. */
+  /** The input as the body gets it; as it was enqueued when the task ended before its body was reached. */
   readonly input: unknown
   readonly tags: Tags
   /** Zero-based. */

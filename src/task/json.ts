@@ -28,7 +28,7 @@ type JsonDropped = symbol | undefined | ((...args: never[]) => unknown)
 /** Nesting beyond this is refused: `JSON.stringify` and most readers recurse. */
 export const MAX_JSON_DEPTH = 1_000
 
-const ADVICE = 'store it as a string or number, or give the task a codec'
+const ADVICE = 'pass it as a string or a number'
 
 /**
  * The JSON text of `value`; `undefined` for `undefined`.
@@ -94,6 +94,7 @@ function problem(got: string): Problem {
 }
 
 function inArray(array: readonly unknown[], depth: number): Problem | undefined {
+  if ('toJSON' in array) return problem(describeValue(array))
   for (let index = 0; index < array.length; index++) {
     const found = findProblem(array[index], depth)
     if (found !== undefined) return within(`[${index}]`, found)

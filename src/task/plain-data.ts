@@ -6,9 +6,13 @@ import type { Json } from './json.ts'
 const MAX_DEPTH = 8
 const MAX_ENTRIES = 200
 const MAX_STRING = 16_384
+const ENTRY_COST = 8
+/** Characters in all: what refers to one object a thousand ways is small, and its copy is not. */
+const MAX_TOTAL = 262_144
 
 /**
- * A deeply frozen JSON copy of `value`: at most 8 levels, 200 entries each, strings of 16 Ki characters.
+ * A deeply frozen JSON copy of `value`: at most 8 levels, 200 entries each, strings of 16 Ki characters, about
+ * 256 Ki characters in all.
  *
  * What does not fit is replaced by a short description in brackets. Errors keep name, message, code and own fields;
  * Date becomes its ISO string, Map and Set become arrays, BigInt its digits.
@@ -35,6 +39,7 @@ export function clip(text: string, max: number = MAX_STRING): string {
 function copy(value: unknown, depth: number, above: Above | undefined): Json {
   switch (typeof value) {
     case 'string':
+      if (above !== undefined) above.budget.left -= Math.min(value.length, MAX_STRING)
       return clip(value)
     case 'boolean':
       return value
@@ -57,6 +62,8 @@ function copy(value: unknown, depth: number, above: Above | undefined): Json {
 interface Above {
   readonly object: object
   readonly above: Above | undefined
+  /** Characters left, of the whole copy. */
+  readonly budget: { left: number }
 }
 
 function copyObject(object: object, depth: number, above: Above | undefined): Json {
@@ -64,7 +71,7 @@ function copyObject(object: object, depth: number, above: Above | undefined): Js
     if (outer.object === object) return '[circular]'
   }
   if (depth >= MAX_DEPTH) return `[${describeValue(object)}]`
-  const here: Above = { object, above }
+  const here: Above = { object, above, budget: above?.budget ?? { left: MAX_TOTAL } }
   if (Array.isArray(object)) return copyList(object, depth, here)
   if (object instanceof Date) {
     return Number.isNaN(object.getTime()) ? 'Invalid Date' : object.toISOString()
@@ -80,7 +87,8 @@ function copyObject(object: object, depth: number, above: Above | undefined): Js
 function copyList(list: Iterable<unknown>, depth: number, here: Above): Json {
   const items: Json[] = []
   for (const item of list) {
-    if (items.length >= MAX_ENTRIES) {
+    here.budget.left -= ENTRY_COST
+    if (items.length >= MAX_ENTRIES || here.budget.left <= 0) {
       items.push('[more items left out]')
       break
     }
@@ -98,7 +106,8 @@ function copyError(error: Error, depth: number, here: Above): Json {
 function copyEntries(object: object, depth: number, here: Above, into: Record<string, Json>): Json {
   let count = 0
   for (const key of Object.keys(object)) {
-    if (count++ >= MAX_ENTRIES) {
+    here.budget.left -= ENTRY_COST + key.length
+    if (count++ >= MAX_ENTRIES || here.budget.left <= 0) {
       into['…'] = '[more entries left out]'
       break
     }

@@ -193,5 +193,6 @@ function isRetryIf(value: unknown): value is NonNullable<RunOptions['retryIf']> 
   return typeof value === 'function'
 }
 function isClassList(value: unknown): value is readonly ErrorClass[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'function')
+  // Without a prototype, as an arrow function is, `instanceof` throws.
+  return Array.isArray(value) && value.every((item: unknown) => typeof item === 'function' && typeof item.prototype === 'object')
 }

@@ -47,7 +47,8 @@ export function decideRetry(
  * And Jitter", AWS Architecture Blog, 2015.
  */
 export function backoffDelayMs(backoff: Backoff, failures: number, random: () => number): number {
-  const exact = Math.min(backoff.maxMs, backoff.delayMs * backoff.factor ** (failures - 1))
+  // Far enough out the power is Infinity, and 0 · Infinity is NaN.
+  const exact = backoff.delayMs === 0 ? 0 : Math.min(backoff.maxMs, backoff.delayMs * backoff.factor ** (failures - 1))
   switch (backoff.jitter) {
     case 'none':
       return exact
@@ -80,6 +81,9 @@ function matchesAny(error: unknown, classes: RunOptions['retryOn']): boolean {
 
 // By code too, so that an error of another copy of this package is understood.
 function isA(error: unknown, type: typeof UnrecoverableError | typeof RetryAfterError, code: string): boolean {
-  if (error instanceof type) return true
-  return holds(() => error instanceof Error && (error as { code?: unknown }).code === code && error.name === type.name)
+  return holds(
+    () =>
+      error instanceof type ||
+      (error instanceof Error && (error as { code?: unknown }).code === code && error.name === type.name),
+  )
 }

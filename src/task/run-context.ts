@@ -24,7 +24,7 @@ export interface Task<Input = any, Output = any> {
   /** A plain call of the body, here and now. */
   run(input: any, context?: TaskContext): Output | Promise<Output>
   /** Types only: never set. */
-  readonly '~input'?: ((input: Input) => void) | undefined
+  '~input'?(input: Input): void
 }
 
 /**

@@ -10,13 +10,13 @@ const MAX_MESSAGE = 4_096
 
 /** An error as data. `stack` and the rest are bounded; nothing in it refers to the original. */
 export interface SerializedError {
-  /** The class, as the error names itself: `TypeError`. */
+  /** As the error names itself, or its class when it only inherits a name: `TypeError`. */
   readonly name: string
   readonly message: string
   /** `error.code`, when it is a string or a number. */
   readonly code?: string | number
   readonly stack?: string
-  /** The error's own enumerable fields, as plain data. */
+  /** The error's own enumerable fields, as plain data; the `errors` of an AggregateError too. */
   readonly fields?: Readonly<Record<string, Json>>
   /** The chain of causes, at most five deep. */
   readonly cause?: SerializedError
@@ -34,7 +34,7 @@ export function serializeError(thrown: unknown): SerializedError {
 
 function serialize(thrown: unknown, depth: number): SerializedError {
   const isObject = typeof thrown === 'object' && thrown !== null
-  const name = isObject ? textOf(thrown, 'name') || classOf(thrown) || 'Error' : 'NonError'
+  const name = isObject ? nameOf(thrown) : 'NonError'
   const message = clip(isObject ? textOf(thrown, 'message') : textFrom(thrown), MAX_MESSAGE)
   const code = isObject ? read(thrown, 'code') : undefined
   const stack = isObject ? textOf(thrown, 'stack') : ''
@@ -73,6 +73,22 @@ function textFrom(value: unknown): string {
   }
 }
 
+// A class that sets no name inherits its parent's: `class CardDeclined extends Error {}` is no "Error" to anybody.
+function nameOf(object: object): string {
+  const given = textOf(object, 'name')
+  return (isNameOwn(object) ? given || classOf(object) : classOf(object) || given) || 'Error'
+}
+
+function isNameOwn(object: object): boolean {
+  try {
+    if (Object.hasOwn(object, 'name')) return true
+    const prototype = Object.getPrototypeOf(object) as object | null
+    return prototype !== null && Object.hasOwn(prototype, 'name')
+  } catch {
+    return true
+  }
+}
+
 function classOf(object: object): string {
   try {
     const constructor = (object as { constructor?: { name?: unknown } }).constructor
@@ -91,6 +107,10 @@ function ownFields(thrown: object): Readonly<Record<string, Json>> | undefined {
     for (const key of Object.keys(thrown)) {
       if (STANDARD_FIELDS.has(key) || key === '__proto__') continue
       own[key] = read(thrown, key)
+      some = true
+    }
+    if (thrown instanceof AggregateError && own['errors'] === undefined) {
+      own['errors'] = thrown.errors
       some = true
     }
     if (!some) return undefined

@@ -33,7 +33,7 @@ export function stringMap(
   where = '',
 ): Readonly<Record<string, string>> {
   if (value === undefined || value === null) return EMPTY_MAP
-  if (typeof value !== 'object' || Array.isArray(value)) {
+  if (typeof value !== 'object' || !isPlain(value)) {
     throw new InvalidOptionsError(option, 'an object of strings', value, where)
   }
   const entries = entriesOf(value, option, where)
@@ -55,6 +55,12 @@ export function stringMap(
     copy[key] = item
   }
   return Object.freeze(copy)
+}
+
+// A Map or fetch's Headers has entries that are no properties: taken for an object, it would be empty.
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 function entriesOf(value: object, option: string, where: string): [string, unknown][] {

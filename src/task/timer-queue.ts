@@ -22,17 +22,19 @@ export interface TimerQueue {
 
 interface Item extends Deadline {
   at: number
+  order: number
   callback: (() => void) | undefined
   keepAlive: boolean
 }
 
 /** `run` surrounds every firing, so that callbacks have the async context of the owner and not of who set the timer. */
 export function createTimerQueue(clock: Clock, run: (fire: () => void) => void): TimerQueue {
-  const heap = createHeap<Item>((a, b) => a.at < b.at)
+  const heap = createHeap<Item>((a, b) => (a.at === b.at ? a.order < b.order : a.at < b.at))
   let timer: Timer | undefined
   let timerAt = Infinity
   let timerHolds = false
   let live = 0
+  let set = 0
   let holding = 0
 
   function drop(item: Item): void {
@@ -41,7 +43,8 @@ export function createTimerQueue(clock: Clock, run: (fire: () => void) => void):
     live -= 1
     if (item.keepAlive) holding -= 1
     // Called-off items leave lazily; when most are dead, sweep, so that the heap stays in proportion.
-    if (heap.size > 64 && heap.size > live * 2) heap.removeAll((each) => each.callback === undefined)
+    if (heap.size > 64 && heap.size > live * 2)
+      heap.removeAll((each) => each.callback === undefined)
     if (live === 0 || (timerHolds && holding === 0)) arm()
   }
 
@@ -66,23 +69,34 @@ export function createTimerQueue(clock: Clock, run: (fire: () => void) => void):
   function fire(): void {
     timer = undefined
     timerAt = Infinity
-    run(() => {
-      const now = clock.monotonic()
-      for (let item = heap.peek(); item !== undefined && (item.callback === undefined || item.at <= now); item = heap.peek()) {
-        heap.pop()
-        const { callback } = item
-        if (callback === undefined) continue
-        drop(item)
-        callback()
-      }
-    })
-    arm()
+    try {
+      run(fireDue)
+    } finally {
+      // Also after a callback that threw: the others are due all the same.
+      arm()
+    }
+  }
+
+  function fireDue(): void {
+    const now = clock.monotonic()
+    for (
+      let item = heap.peek();
+      item !== undefined && (item.callback === undefined || item.at <= now);
+      item = heap.peek()
+    ) {
+      heap.pop()
+      const { callback } = item
+      if (callback === undefined) continue
+      drop(item)
+      callback()
+    }
   }
 
   return {
     after(delayMs, callback, keepAlive = true) {
       const item: Item = {
         at: clock.monotonic() + delayMs,
+        order: ++set,
         callback,
         keepAlive,
         cancel() {

@@ -7,7 +7,10 @@ import type { SchemaIssue, SchemaResult, StandardSchema } from './standard-schem
 /** What came of a schema: the parsed value, or the error to throw or record. */
 export type Validated = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: InputInvalidError }
 
-/** Parses `input`; a promise only when the schema is asynchronous. A schema that throws finds the input invalid. */
+/**
+ * Parses `input`; a promise only when the schema is asynchronous. A schema that throws, or answers nonsense, finds the
+ * input invalid.
+ */
 export function validateInput(
   schema: StandardSchema,
   taskName: string,
@@ -17,15 +20,14 @@ export function validateInput(
   try {
     result = schema['~standard'].validate(input)
     if (result instanceof Promise) {
-      return result.then(
-        (settled) => judge(settled, taskName, input),
-        (error: unknown) => refusal(error, taskName),
-      )
+      return result
+        .then((settled) => judge(settled, taskName, input))
+        .catch((error: unknown) => refusal(error, taskName))
     }
+    return judge(result, taskName, input)
   } catch (error) {
     return refusal(error, taskName)
   }
-  return judge(result, taskName, input)
 }
 
 function judge(result: SchemaResult<unknown>, taskName: string, input: unknown): Validated {

@@ -1,6 +1,7 @@
 /** Records in one SQLite file, shared by the processes of a machine. */
 
 import type { Backend, Owner, RecordQuery } from '../backend.ts'
+import { createListeners } from '../listeners.ts'
 import { createMembers } from './members.ts'
 import { checkSettings, type SqliteBackendOptions } from './options.ts'
 import { lockPath, probeLock, removeLock } from './owner-lock.ts'
@@ -19,11 +20,7 @@ import type { Store } from './store.ts'
 export function sqliteBackend(path: string, options: SqliteBackendOptions = {}): Backend {
   const settings = checkSettings(path, options)
   const members = createMembers(settings)
-  const listeners = new Set<() => void>()
-
-  function nudge(): void {
-    for (const listener of listeners) listener()
-  }
+  const { nudge, onUnowned } = createListeners()
 
   /** Runs `work` with the next group, for the executor that calls. */
   async function run<T>(
@@ -33,12 +30,12 @@ export function sqliteBackend(path: string, options: SqliteBackendOptions = {}):
   ): Promise<T> {
     members.check(executorId, operation)
     const store = members.store(operation)
-    return await store.queue.run(operation, 1, () => work(store, members.number(executorId)))
+    return store.queue.run(operation, 1, () => work(store, members.number(executorId)))
   }
 
   async function read<T>(operation: string, work: (store: Store) => T): Promise<T> {
     const store = members.store(operation)
-    return await store.queue.read(operation, () => work(store))
+    return store.queue.read(operation, () => work(store))
   }
 
   return {
@@ -77,7 +74,7 @@ export function sqliteBackend(path: string, options: SqliteBackendOptions = {}):
         members.check(owner, 'update')
         if (state.owner === null && state.endedAt === undefined) hasUnowned = true
       }
-      const results = await queue.run('update', patches.length, () => patches.map(update.state))
+      const results = await queue.run('update', patches.length, () => update.states(patches))
       if (hasUnowned) nudge()
       return results
     },
@@ -85,7 +82,7 @@ export function sqliteBackend(path: string, options: SqliteBackendOptions = {}):
     async append(patches) {
       const { queue, update } = members.store('append')
       for (const { owner } of patches) members.check(owner, 'append')
-      return await queue.run('append', patches.length, () => patches.map(update.logs))
+      return queue.run('append', patches.length, () => update.logs(patches))
     },
 
     requestCancel: (owner, id, request) =>
@@ -137,16 +134,10 @@ export function sqliteBackend(path: string, options: SqliteBackendOptions = {}):
 
     async sweep(retention) {
       const { queue, sweep } = members.store('sweep')
-      return await queue.run('sweep', retention.limit, () => sweep(retention))
+      return queue.run('sweep', retention.limit, () => sweep(retention))
     },
 
-    onUnowned(listener) {
-      const own = (): void => listener()
-      listeners.add(own)
-      return () => {
-        listeners.delete(own)
-      }
-    },
+    onUnowned,
 
     close: (owner) => members.leave(owner),
   }

@@ -110,7 +110,10 @@ export function createInsert(
     const [first] = records
     const results =
       records.length === 1 && first !== undefined ? [insertOne(first)] : insertAll(records)
-    for (const { spec } of records) given.add(spec)
+    for (const [index, { spec }] of records.entries()) {
+      const result = results[index]
+      if (result?.type === 'inserted' && result.position !== -1) given.add(spec)
+    }
     return results
   }
 }

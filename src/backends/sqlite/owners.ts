@@ -33,10 +33,12 @@ export function createOwners(db: DatabaseSync): Owners {
   // No executor can have such an id: `~` is not in its pattern.
   const rename = db.prepare(`UPDATE owners SET id = id || '~' || seq, registered = 0 WHERE seq = ?`)
   const setBeat = db.prepare('UPDATE owners SET beat_at = ? WHERE seq = ? AND registered = 1')
-  const cancels = db.prepare(`SELECT t.id, t.cancel FROM cancels c JOIN tasks t ON t.seq = c.seq
+  // CROSS JOIN: from the few cancels to their tasks, not the other way round.
+  const cancels =
+    db.prepare(`SELECT t.id, t.cancel FROM cancels c CROSS JOIN tasks t ON t.seq = c.seq
     WHERE t.owner = ?`)
   const removeDone = db.prepare(`DELETE FROM cancels WHERE seq IN
-    (SELECT c.seq FROM cancels c JOIN tasks t ON t.seq = c.seq WHERE t.ended_at IS NOT NULL)`)
+    (SELECT c.seq FROM cancels c CROSS JOIN tasks t ON t.seq = c.seq WHERE t.ended_at IS NOT NULL)`)
   const others = db.prepare('SELECT seq, id, registered, beat_at FROM owners WHERE seq <> ?')
   const unregister = db.prepare('UPDATE owners SET registered = 0 WHERE seq = ?')
   const forget = db.prepare(`DELETE FROM owners

@@ -91,14 +91,14 @@ export function hasSchema(db: DatabaseSync, path: string): boolean {
   const version = pragma(db, 'user_version')
   if (applicationId === APPLICATION_ID) {
     if (typeof version === 'number' && version <= SCHEMA_VERSION) return true
-    const message = `${path} has schema version ${version}, and this version of plainsight knows ${SCHEMA_VERSION}; upgrade plainsight, or choose another path`
+    const message = `${path} has schema version ${String(version)}, and this version of plainsight knows ${SCHEMA_VERSION}; upgrade plainsight, or choose another path`
     throw refusal('newer_schema', 'open', message)
   }
   const tables = db.prepare('SELECT count(*) AS count FROM sqlite_schema').get() as {
     count: number
   }
   if (applicationId === 0 && version === 0 && tables.count === 0) return false
-  const message = `${path} is the database of another program (application_id ${applicationId}, ${tables.count} tables and indexes); choose a path of its own for plainsight`
+  const message = `${path} is the database of another program (application_id ${String(applicationId)}, ${tables.count} tables and indexes); choose a path of its own for plainsight`
   throw refusal('foreign_database', 'open', message)
 }
 

@@ -2,14 +2,15 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { isTerminal } from '../../task/status.ts'
+import { answersTo, type PatchResult } from '../answer.ts'
 import type { LogPatch, StatePatch, StoredLogs, WriteResult } from '../backend.ts'
 import type { LogLine } from '../../task/record.ts'
 import { stateText, statusNumber } from './state-text.ts'
 
 /** Runs in a transaction. */
 export interface Update {
-  state(patch: StatePatch): WriteResult
-  logs(patch: LogPatch): WriteResult
+  states(patches: readonly StatePatch[]): readonly WriteResult[]
+  logs(patches: readonly LogPatch[]): readonly WriteResult[]
   storedLogs(id: string): StoredLogs
 }
 
@@ -36,68 +37,63 @@ export function createUpdate(
   const chunks = db.prepare(`SELECT lines, dropped FROM logs
     WHERE seq = (SELECT seq FROM tasks WHERE id = ?) ORDER BY fence, chunk`)
 
-  return {
-    state(patch) {
-      const { position, fence, state } = patch
-      const writer = ownerNumber(patch.owner)
-      const status = statusNumber(state.status)
-      const held = state.hold === undefined ? 0 : 1
-      const text = stateText(state)
-      let owner: number | null = writer
-      let result
-      if (state.owner === patch.owner) {
-        result = keepOwner.run(status, state.fence, held, text, position, writer, fence)
-      } else {
-        owner = state.owner === null ? null : ownerNumber(state.owner)
-        const endedAt = isTerminal(state.status) ? (state.endedAt ?? 0) : null
-        result = changeOwner.run(
-          status,
-          state.fence,
-          held,
-          text,
-          owner,
-          endedAt,
-          position,
-          writer,
-          fence,
-        )
-      }
-      if (result.changes === 0) {
-        const row = select.get(position) as
-          | { status: number; fence: number; owner: number | null; state: string }
-          | undefined
-        const isRepeat =
-          row?.status === status &&
-          row.fence === state.fence &&
-          row.owner === owner &&
-          row.state === text
-        return isRepeat ? 'ok' : 'stale'
-      }
-      if (patch.freesKey) freeKey.run(position, position)
-      return 'ok'
-    },
-
-    logs(patch) {
-      const { position, fence, chunk, dropped, lines, progress } = patch
-      const owner = ownerNumber(patch.owner)
-      if (progress !== undefined) {
-        const { changes } = setProgress.run(JSON.stringify(progress), position, owner, fence)
-        if (changes === 1 && lines.length === 0 && dropped === 0) return 'ok'
-      }
-      const text = JSON.stringify(lines)
-      const { changes } = addChunk.run(
-        position,
-        fence,
-        chunk,
-        dropped,
+  function replace(patch: StatePatch): PatchResult {
+    const { position, fence, state } = patch
+    const writer = ownerNumber(patch.owner)
+    const status = statusNumber(state.status)
+    const held = state.hold === undefined ? 0 : 1
+    const text = stateText(state)
+    let owner: number | null = writer
+    let result
+    if (state.owner === patch.owner) {
+      result = keepOwner.run(status, state.fence, held, text, position, writer, fence)
+    } else {
+      owner = state.owner === null ? null : ownerNumber(state.owner)
+      const endedAt = isTerminal(state.status) ? (state.endedAt ?? 0) : null
+      result = changeOwner.run(
+        status,
+        state.fence,
+        held,
         text,
-        position,
         owner,
+        endedAt,
+        position,
+        writer,
         fence,
       )
-      if (changes === 1) return 'ok'
-      return hasChunk.get(position, fence, chunk) === undefined ? 'stale' : 'ok'
-    },
+    }
+    if (result.changes === 0) {
+      const row = select.get(position) as
+        | { status: number; fence: number; owner: number | null; state: string }
+        | undefined
+      const isRepeat =
+        row?.status === status &&
+        row.fence === state.fence &&
+        row.owner === owner &&
+        row.state === text
+      return isRepeat ? 'again' : 'stale'
+    }
+    if (patch.freesKey) freeKey.run(position, position)
+    return 'ok'
+  }
+
+  function append(patch: LogPatch): WriteResult {
+    const { position, fence, chunk, dropped, lines, progress } = patch
+    const owner = ownerNumber(patch.owner)
+    if (progress !== undefined) {
+      const { changes } = setProgress.run(JSON.stringify(progress), position, owner, fence)
+      if (changes === 1 && lines.length === 0 && dropped === 0) return 'ok'
+    }
+    const text = JSON.stringify(lines)
+    const { changes } = addChunk.run(position, fence, chunk, dropped, text, position, owner, fence)
+    if (changes === 1) return 'ok'
+    return hasChunk.get(position, fence, chunk) === undefined ? 'stale' : 'ok'
+  }
+
+  return {
+    states: (patches) => answersTo(patches, patches.map(replace)),
+
+    logs: (patches) => patches.map(append),
 
     storedLogs(id) {
       const rows = chunks.all(id) as unknown as { lines: string; dropped: number }[]

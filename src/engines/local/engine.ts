@@ -76,6 +76,15 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
     if (active < host.concurrency()) schedulePump()
   }
 
+  function removeAll(): readonly Item[] {
+    const items = [...later.keys()]
+    for (const deadline of later.values()) deadline.cancel()
+    later.clear()
+    for (const own of limited.values()) items.push(...own.waiting.removeAll())
+    aside = 0
+    return [...ready.removeAll(), ...items]
+  }
+
   return {
     name: 'local',
     start(given) {
@@ -137,14 +146,13 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
       schedulePump()
     },
     stats: () => ({ active, waiting: ready.size + aside, scheduled: later.size }),
+    get waiting() {
+      return ready.size + aside
+    },
+    removeAll,
     stop() {
       stopped = true
-      const items = [...later.keys()]
-      for (const deadline of later.values()) deadline.cancel()
-      later.clear()
-      for (const own of limited.values()) items.push(...own.waiting.removeAll())
-      aside = 0
-      return [...ready.removeAll(), ...items]
+      return removeAll()
     },
   }
 }

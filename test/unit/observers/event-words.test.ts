@@ -28,7 +28,7 @@ describe('eventMessage', () => {
       'task.interrupted: charge u1 interrupted by a crash after 1.2s',
       'task.requeued: charge u1 requeued after the loss of its lease',
       'task.expired: charge u1 expired before it could start',
-      'attempt.overrun: charge u1 is still running 30s past its end, and was abandoned',
+      'attempt.overrun: charge u1 ran on 30s past its end',
       'attempt.discarded: charge u1 ended too late to count',
       'hook.error: charge u1 had its hook onSuccess fail: TypeError: card declined',
       'executor.started: executor started (sqlite, local), took over: 2 claimed, 1 requeued',

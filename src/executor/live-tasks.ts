@@ -1,0 +1,73 @@
+/** The tasks that one executor holds in memory. */
+
+import type { LiveTask } from './live-task.ts'
+
+/**
+ * A list through the tasks themselves, so that taking one in and out allocates nothing. Looking one up by id is rare (a
+ * cancel, a deduplicated enqueue): the first look-up makes an index, which is kept until the list is empty again.
+ */
+export interface LiveTasks {
+  readonly size: number
+  add(live: LiveTask): void
+  /** Takes it out, if it is in. */
+  remove(live: LiveTask): void
+  get(id: string): LiveTask | undefined
+  /** Those that are in, in order of arrival. Tasks that come and go meanwhile may or may not be among them. */
+  values(): IterableIterator<LiveTask>
+}
+
+export function createLiveTasks(): LiveTasks {
+  let first: LiveTask | undefined
+  let last: LiveTask | undefined
+  let size = 0
+  let byId: Map<string, LiveTask> | undefined
+
+  function* values(): IterableIterator<LiveTask> {
+    let live = first
+    while (live !== undefined) {
+      // Read before it is given out: the receiver may take it out of the list.
+      const { nextLive } = live
+      yield live
+      live = nextLive
+    }
+  }
+
+  return {
+    get size() {
+      return size
+    },
+    add(live) {
+      live.isListed = true
+      live.previousLive = last
+      if (last === undefined) first = live
+      else last.nextLive = live
+      last = live
+      size += 1
+      byId?.set(live.id, live)
+    },
+    remove(live) {
+      if (!live.isListed) return
+      live.isListed = false
+      const { previousLive, nextLive } = live
+      if (previousLive === undefined) first = nextLive
+      else previousLive.nextLive = nextLive
+      if (nextLive === undefined) last = previousLive
+      else nextLive.previousLive = previousLive
+      // A task that a handle still holds must not hold its former neighbours.
+      live.previousLive = undefined
+      live.nextLive = undefined
+      size -= 1
+      if (size === 0) byId = undefined
+      else byId?.delete(live.id)
+    },
+    get(id) {
+      if (size === 0) return undefined
+      if (byId === undefined) {
+        byId = new Map()
+        for (const live of values()) byId.set(live.id, live)
+      }
+      return byId.get(id)
+    },
+    values,
+  }
+}

@@ -1,0 +1,86 @@
+/** Reports of observers that misbehave: `observer.error`, at most one a second for each of them. */
+
+import { logFallback } from '../context/fallback-logger.ts'
+import type { Bus, BusListener } from '../events/bus.ts'
+import { executorEvent, type EventOrigin } from '../events/lifecycle.ts'
+import type { Clock } from '../task/clock.ts'
+import { serializeError } from '../task/serialized-error.ts'
+import type { Deadline, TimerQueue } from '../task/timer-queue.ts'
+
+const INTERVAL_MS = 1_000
+
+export interface ObserverFaults {
+  /** Takes a failure of the observer of this name. `except` is told nothing: it is the one that failed. */
+  report(observer: string, error: unknown, except?: BusListener): void
+  /** Publishes what has gathered. */
+  flush(): void
+  /** From now on failures go to the fallback logger: `executor.closed` is the last event. */
+  close(): void
+  /** The observer is gone. */
+  forget(observer: string): void
+}
+
+interface Fault {
+  count: number
+  error: unknown
+  lastAtMs: number
+  timer: Deadline | undefined
+  except: BusListener | undefined
+}
+
+export function createObserverFaults(
+  bus: Bus,
+  origin: EventOrigin,
+  clock: Clock,
+  timers: TimerQueue,
+): ObserverFaults {
+  const faults = new Map<string, Fault>()
+  let closed = false
+
+  function publish(observer: string, fault: Fault): void {
+    const { count, error, except } = fault
+    fault.timer?.cancel()
+    fault.timer = undefined
+    fault.count = 0
+    fault.error = undefined
+    if (count === 0) return
+    fault.lastAtMs = clock.monotonic()
+    if (!bus.wanted['observer.error']) return
+    const fields = { observer, error: serializeError(error), count }
+    bus.publish(executorEvent(origin, 'observer.error', clock.now(), fields), except)
+  }
+
+  return {
+    report(observer, error, except) {
+      if (closed) {
+        const { name, message } = serializeError(error)
+        logFallback('warning', `observer "${observer}" failed while it was closed: ${name}: ${message}`)
+        return
+      }
+      let fault = faults.get(observer)
+      if (fault === undefined) {
+        fault = { count: 0, error, lastAtMs: -Infinity, timer: undefined, except }
+        faults.set(observer, fault)
+      }
+      fault.count += 1
+      fault.error = error
+      if (fault.timer !== undefined) return
+      const waitMs = fault.lastAtMs + INTERVAL_MS - clock.monotonic()
+      const known = fault
+      if (waitMs <= 0) publish(observer, known)
+      else fault.timer = timers.after(waitMs, () => publish(observer, known), false)
+    },
+    flush() {
+      for (const [observer, fault] of faults) publish(observer, fault)
+    },
+    close() {
+      closed = true
+    },
+    forget(observer) {
+      const fault = faults.get(observer)
+      if (fault === undefined) return
+      publish(observer, fault)
+      faults.delete(observer)
+    },
+  }
+}

@@ -1,0 +1,71 @@
+/** Back-pressure: how much may wait here, and waiting for room. */
+
+import type { EnqueueOptions } from '../task/enqueue-options.ts'
+import { ExecutorClosedError, QueueFullError } from '../task/errors.ts'
+import type { Core } from './core.ts'
+
+export interface Room {
+  isFull(more: number): boolean
+  /**
+   * Settles when there is room for `more`, and keeps it for the caller until `taken`.
+   *
+   * @throws {QueueFullError} QUEUE_FULL when there is none, unless `onFull` is `wait`
+   */
+  enter(more: number, queue: string, options: EnqueueOptions | undefined): Promise<void>
+  /** The room that `enter` gave is used now, or given back. */
+  taken(more: number): void
+}
+
+export function createRoom(core: Core): Room {
+  // Between being let in and being counted as waiting, an enqueue awaits: without this, all that ask meanwhile get in.
+  let kept = 0
+
+  function isFull(more: number): boolean {
+    const { maxQueued } = core
+    if (maxQueued === Infinity || !core.options.work) return false
+    return core.engine.stats().waiting + core.unplacedInserts + kept + more > maxQueued
+  }
+
+  function keepWhenFree(more: number): boolean {
+    if (isFull(more)) return false
+    kept += more
+    return true
+  }
+
+  function wait(more: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const stop = (): void => {
+        core.onRoom.delete(look)
+        signal?.removeEventListener('abort', abort)
+      }
+      const abort = (): void => {
+        stop()
+        reject(signal?.reason as Error)
+      }
+      const look = (): void => {
+        if (core.phase === 'closed') {
+          stop()
+          reject(new ExecutorClosedError('enqueue'))
+        } else if (keepWhenFree(more)) {
+          stop()
+          resolve()
+        }
+      }
+      if (signal?.aborted === true) return abort()
+      signal?.addEventListener('abort', abort)
+      core.onRoom.add(look)
+    })
+  }
+
+  return {
+    isFull,
+    async enter(more, queue, options) {
+      if (keepWhenFree(more)) return
+      if (options?.onFull !== 'wait' || more > core.maxQueued) throw new QueueFullError(queue, core.maxQueued)
+      await wait(more, options.signal)
+    },
+    taken(more) {
+      kept -= more
+    },
+  }
+}

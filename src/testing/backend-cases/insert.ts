@@ -1,0 +1,164 @@
+/** Promises of `insert` and `get`. */
+
+import {
+  A,
+  equal,
+  insertOne,
+  newRecord,
+  refused,
+  specOf,
+  stateOf,
+  type BackendCase,
+} from './case.ts'
+
+export const insertCases: readonly BackendCase[] = [
+  {
+    name: 'an inserted record reads back as it was',
+    async run({ backend }) {
+      await backend.open(A)
+      const spec = specOf({
+        label: 'a label',
+        priority: -7,
+        queue: 'mail',
+        source: 'retry',
+        tags: { plan: 'pro' },
+        headers: { locale: 'de' },
+        expiresAt: 1_800_000_000_000,
+        retries: 3,
+        requeueOnInterrupt: true,
+        shield: true,
+        parentId: 'parent-1',
+        rootId: 'root-1',
+        traceContext: { traceparent: '00-ab-cd-01' },
+        context: { requestId: 'r1', user: { id: 7 } },
+        options: { timeout: 5_000, backoff: { delay: '1s' } },
+        localOptions: ['retryIf'],
+      })
+      const state = stateOf({ status: 'scheduled', owner: A.executorId, dueAt: NOW_PLUS_A_YEAR })
+      const stored = await insertOne(backend, { spec, state })
+      equal(await backend.get(spec.id), stored, 'the record')
+    },
+  },
+  {
+    name: 'a record without an input has none',
+    async run({ backend }) {
+      await backend.open(A)
+      const stored = await insertOne(backend, newRecord(A, { inputJson: undefined }))
+      equal((await backend.get(stored.spec.id))?.spec.inputJson, undefined, 'inputJson')
+    },
+  },
+  {
+    name: 'an unknown id is undefined',
+    async run({ backend }) {
+      await backend.open(A)
+      equal(await backend.get('nobody'), undefined, 'the record')
+    },
+  },
+  {
+    name: 'each position is greater than every earlier one, also after the newest record was removed',
+    async run({ backend }) {
+      await backend.open(A)
+      const results = await backend.insert([newRecord(A), newRecord(A)])
+      const positions = results.map((result) => (result.type === 'inserted' ? result.position : -1))
+      equal((positions[0] ?? 0) < (positions[1] ?? 0), true, 'positions of one call grow')
+      const last = newRecord(A)
+      const stored = await insertOne(backend, last)
+      const state = { ...last.state, status: 'succeeded', owner: null, endedAt: 1 } as const
+      const { id, name } = last.spec
+      const { position } = stored
+      const patch = { id, name, position, owner: A.executorId, fence: 1, state, freesKey: false }
+      await backend.update([patch])
+      await backend.sweep({ endedBefore: 2, maxFinished: 10, limit: 10, now: 2 })
+      const next = await insertOne(backend, newRecord(A))
+      equal(next.position > position, true, `position ${next.position} after ${position}`)
+    },
+  },
+  {
+    name: 'an insert of nothing answers nothing',
+    async run({ backend }) {
+      await backend.open(A)
+      equal(await backend.insert([]), [], 'the answer')
+    },
+  },
+  {
+    name: 'a repeated insert answers the same positions, and stores nothing twice',
+    async run({ backend }) {
+      await backend.open(A)
+      const records = [newRecord(A), newRecord(A)]
+      const first = await backend.insert(records)
+      equal(await backend.insert(records), first, 'the second answer')
+      equal((await backend.owned(A)).length, 2, 'records')
+    },
+  },
+  {
+    name: 'a repeated insert of one record answers its position also after the record has ended',
+    async run({ backend }) {
+      await backend.open(A)
+      const record = newRecord(A)
+      const { position } = await insertOne(backend, record)
+      const { id, name } = record.spec
+      const state = { ...record.state, status: 'failed', owner: null, endedAt: 5 } as const
+      const patch = { id, name, position, owner: A.executorId, fence: 1, state, freesKey: true }
+      await backend.update([patch])
+      equal(await backend.insert([record]), [{ type: 'inserted', position }], 'the answer')
+    },
+  },
+  {
+    name: 'another record of the same id is a duplicate, even with the same contents',
+    async run({ backend }) {
+      await backend.open(A)
+      const first = newRecord(A, { id: 'mine' })
+      await insertOne(backend, first)
+      const second = { ...first, spec: { ...first.spec } }
+      equal(await backend.insert([second]), [{ type: 'duplicate', id: 'mine' }], 'the answer')
+    },
+  },
+  {
+    name: 'one duplicate keeps all records of its insert out',
+    async run({ backend }) {
+      await backend.open(A)
+      const { spec } = await insertOne(backend, newRecord(A))
+      const fresh = newRecord(A)
+      const answer = await backend.insert([fresh, newRecord(A, { id: spec.id })])
+      const expected = [
+        { type: 'inserted', position: -1 },
+        { type: 'duplicate', id: spec.id },
+      ]
+      equal(answer, expected, 'the answer')
+      equal(await backend.get(fresh.spec.id), undefined, 'the record beside the duplicate')
+      equal((await backend.insert([fresh]))[0]?.type, 'inserted', 'the record by itself')
+    },
+  },
+  {
+    name: 'two records of one id in one insert keep each other out',
+    async run({ backend }) {
+      await backend.open(A)
+      const answer = await backend.insert([
+        newRecord(A, { id: 'twin' }),
+        newRecord(A, { id: 'twin' }),
+      ])
+      equal(answer[1], { type: 'duplicate', id: 'twin' }, 'the second answer')
+      equal(await backend.get('twin'), undefined, 'the first record')
+    },
+  },
+  {
+    name: 'a retry by hand is noted on the record that it repeats',
+    async run({ backend }) {
+      await backend.open(A)
+      const { spec } = await insertOne(backend, newRecord(A))
+      const retry = await insertOne(backend, newRecord(A, { retryOf: spec.id, source: 'retry' }))
+      equal((await backend.get(spec.id))?.retriedBy, retry.spec.id, 'retriedBy')
+    },
+  },
+  {
+    name: 'a record of an owner that has not opened the backend is refused',
+    async run({ backend }) {
+      await backend.open(A)
+      const record = newRecord({ executorId: 'nobody', now: 0 })
+      await refused(() => backend.insert([newRecord(A), record]), 'closed', 'insert')
+      equal((await backend.owned(A)).length, 0, 'records')
+    },
+  },
+]
+
+const NOW_PLUS_A_YEAR = 1_731_536_000_000

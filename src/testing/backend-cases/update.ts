@@ -1,0 +1,127 @@
+/** Promises of `update`: who may write, and that nothing half happens. */
+
+import {
+  A,
+  B,
+  endOf,
+  equal,
+  insertOne,
+  newRecord,
+  NOW,
+  patchOf,
+  refused,
+  stateOf,
+  type BackendCase,
+} from './case.ts'
+
+export const updateCases: readonly BackendCase[] = [
+  {
+    name: 'a state is replaced as a whole',
+    async run({ backend }) {
+      await backend.open(A)
+      const stored = await insertOne(backend, newRecord(A))
+      const error = { name: 'TypeError', message: 'no', fingerprint: '0123456789abcdef' }
+      const retrying = patchOf(stored, {
+        status: 'retrying',
+        dueAt: NOW + 0.5,
+        durationMs: 1.25,
+        error,
+        reason: 'error',
+        recoveries: 2,
+        crashes: 1,
+      })
+      equal(await backend.update([retrying]), ['ok'], 'the first answer')
+      equal((await backend.get(stored.spec.id))?.state, retrying.state, 'the first state')
+      const end = endOf({ ...stored, state: retrying.state })
+      const state = {
+        ...end.state,
+        error: undefined,
+        resultJson: '{"a":[1,2]}',
+        resultError: error,
+      }
+      equal(await backend.update([{ ...end, state }]), ['ok'], 'the second answer')
+      equal((await backend.get(stored.spec.id))?.state, state, 'the second state')
+    },
+  },
+  {
+    name: 'a repeated update is ok again, after its fence and owner have moved on',
+    async run({ backend }) {
+      await backend.open(A)
+      const state = stateOf({ owner: A.executorId })
+      const pending = await insertOne(backend, { ...newRecord(A), state })
+      const start = patchOf(pending, { status: 'running', fence: 1, starts: 1 })
+      equal(await backend.update([start]), ['ok'], 'the start')
+      equal(await backend.update([start]), ['ok'], 'the start again')
+      const end = endOf({ ...pending, state: start.state }, 'failed')
+      equal(await backend.update([end]), ['ok'], 'the end')
+      equal(await backend.update([end]), ['ok'], 'the end again')
+    },
+  },
+  {
+    name: 'an older fence is stale and changes nothing',
+    async run({ backend }) {
+      await backend.open(A)
+      const stored = await insertOne(backend, newRecord(A))
+      const before = { ...stored, state: { ...stored.state, fence: 0 } }
+      equal(await backend.update([endOf(before)]), ['stale'], 'the answer')
+      equal((await backend.get(stored.spec.id))?.state, stored.state, 'the state')
+    },
+  },
+  {
+    name: 'another owner is stale and changes nothing',
+    async run({ backend }) {
+      await backend.open(A)
+      await backend.open(B)
+      const stored = await insertOne(backend, newRecord(A))
+      const theirs = { ...endOf(stored), owner: B.executorId }
+      equal(await backend.update([theirs]), ['stale'], 'the answer')
+      equal((await backend.get(stored.spec.id))?.state, stored.state, 'the state')
+    },
+  },
+  {
+    name: 'an ended record never changes',
+    async run({ backend }) {
+      await backend.open(A)
+      const stored = await insertOne(backend, newRecord(A))
+      const end = endOf(stored)
+      await backend.update([end])
+      equal(await backend.update([endOf(stored, 'failed')]), ['stale'], 'the answer')
+      equal((await backend.get(stored.spec.id))?.state, end.state, 'the state')
+    },
+  },
+  {
+    name: 'an unknown record is stale',
+    async run({ backend }) {
+      await backend.open(A)
+      const record = newRecord(A)
+      const patch = endOf({ ...record, position: 4_711 })
+      equal(await backend.update([patch]), ['stale'], 'the answer')
+    },
+  },
+  {
+    name: 'each patch of a call is judged for itself, in order',
+    async run({ backend }) {
+      await backend.open(A)
+      const first = await insertOne(backend, newRecord(A))
+      const second = await insertOne(backend, newRecord(A))
+      const stale = { ...endOf(second), fence: 0 }
+      const retry = patchOf(first, { status: 'retrying' })
+      const end = endOf({ ...first, state: retry.state })
+      equal(await backend.update([retry, stale, end]), ['ok', 'stale', 'ok'], 'the answers')
+      equal((await backend.get(first.spec.id))?.state, end.state, 'the first record')
+      equal((await backend.get(second.spec.id))?.state, second.state, 'the second record')
+    },
+  },
+  {
+    name: 'a patch of an owner that has closed is refused, and none of its call is applied',
+    async run({ backend }) {
+      await backend.open(A)
+      await backend.open(B)
+      const ours = await insertOne(backend, newRecord(A))
+      const theirs = await insertOne(backend, newRecord(B))
+      await backend.close(B)
+      await refused(() => backend.update([endOf(ours), endOf(theirs)]), 'closed', 'update')
+      equal((await backend.get(ours.spec.id))?.state, ours.state, 'the state of ours')
+    },
+  },
+]
