@@ -8,6 +8,7 @@ import { memoryBackend } from './backends/memory.ts'
 import { localEngine } from './engines/local/engine.ts'
 import { assembleExecutor, type Executor } from './executor/executor.ts'
 import type { ExecutorOptions } from './executor/options.ts'
+import { reading } from './task/reading.ts'
 
 /**
  * Makes an executor: it accepts tasks, runs them, keeps their records and publishes what happens.
@@ -19,7 +20,8 @@ import type { ExecutorOptions } from './executor/options.ts'
  * const executor = createExecutor({ tasks: [chargeCard], observers: [consoleObserver()] })
  */
 export function createExecutor(options: ExecutorOptions = {}): Executor {
-  return assembleExecutor(options, { backend: memoryBackend, engine: localEngine })
+  const parts = { backend: memoryBackend, engine: localEngine }
+  return reading('options', 'createExecutor: ', () => assembleExecutor(options, parts))
 }
 
 export { memoryBackend } from './backends/memory.ts'
@@ -29,7 +31,6 @@ export { defineTask } from './context/define-task.ts'
 export { setFallbackLogger } from './context/fallback-logger.ts'
 export { taskLog } from './context/task-log.ts'
 export { memoryObserver } from './observers/memory.ts'
-export { WaitTimeoutError } from './observers/wait-timeout-error.ts'
 export {
   BackendUnavailableError,
   DuplicateTaskError,
@@ -49,6 +50,7 @@ export {
   TaskTimeoutError,
   UnknownTaskError,
   UnrecoverableError,
+  WaitTimeoutError,
 } from './task/errors.ts'
 export { formatLogs } from './task/format-logs.ts'
 export { mergeOptions } from './task/options.ts'

@@ -1,6 +1,7 @@
 /** Records in this process's memory: the reference for every other backend, and the fastest one. */
 
 import { InvalidOptionsError } from '../task/errors.ts'
+import { readFields } from '../task/reading.ts'
 import type { StoredRecord } from '../task/record.ts'
 import { isTerminal } from '../task/status.ts'
 import { answersTo, type PatchResult } from './answer.ts'
@@ -29,9 +30,10 @@ const STALE: readonly WriteResult[] = Object.freeze(['stale'] as const)
  * @throws {InvalidOptionsError} INVALID_OPTIONS when `maxQueued` is not an integer from 1
  */
 export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
-  const { maxQueued = 100_000 } = options
-  if (!Number.isSafeInteger(maxQueued) || maxQueued < 1) {
-    throw new InvalidOptionsError('maxQueued', 'an integer from 1', maxQueued, 'memoryBackend: ')
+  const where = 'memoryBackend: '
+  const { maxQueued = 100_000 } = readFields(options, 'options', 'an object { maxQueued }', where)
+  if (!isLimit(maxQueued)) {
+    throw new InvalidOptionsError('maxQueued', 'an integer from 1', maxQueued, where)
   }
   const rows = new Map<string, Row>()
   const keys = createKeys((id) => rows.has(id))
@@ -246,4 +248,8 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       if (owners.close(executorId) && ownedBy(executorId).length > 0) owners.dead.add(executorId)
     },
   }
+}
+
+function isLimit(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 1
 }

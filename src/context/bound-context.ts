@@ -2,6 +2,7 @@
 
 import { InvalidOptionsError } from '../task/errors.ts'
 import { plainFields } from '../task/plain-data.ts'
+import { reading } from '../task/reading.ts'
 import type { ContextFields } from '../task/record.ts'
 import { currentScope, runInScope } from './scope.ts'
 
@@ -28,6 +29,7 @@ export function bindContext(fields: Readonly<Record<string, unknown>>): void {
  * @throws {InvalidOptionsError} INVALID_OPTIONS for anything but an object, and past 8 KiB
  */
 export function withContext<T>(fields: Readonly<Record<string, unknown>>, body: () => T): T {
+  if (typeof body !== 'function') throw new InvalidOptionsError('body', 'a function', body, 'withContext: ')
   const scope = currentScope()
   const next = { fields: merged(scope?.fields ?? NO_FIELDS, fields, 'withContext: '), attempt: scope?.attempt }
   return runInScope(next, body)
@@ -40,6 +42,10 @@ export function boundFields(): ContextFields | undefined {
 }
 
 function merged(old: ContextFields, added: unknown, where: string): ContextFields {
+  return reading('fields', where, () => merge(old, added, where))
+}
+
+function merge(old: ContextFields, added: unknown, where: string): ContextFields {
   if (typeof added !== 'object' || added === null || Array.isArray(added)) {
     throw new InvalidOptionsError('fields', 'an object', added, where)
   }

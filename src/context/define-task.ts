@@ -5,6 +5,7 @@ import {
   type SchemaTaskDefinition,
   type TaskDefinition,
 } from '../task/definition.ts'
+import { reading } from '../task/reading.ts'
 import type { Task, TaskContext } from '../task/run-context.ts'
 import type { InputOf, ParsedOf, StandardSchema } from '../task/standard-schema.ts'
 import { getTaskContext } from './current.ts'
@@ -26,7 +27,7 @@ export function defineTask<Input = undefined, Output = unknown>(
   definition: TaskDefinition<Input, Output>,
 ): Task<Input, Output>
 export function defineTask(definition: unknown): Task {
-  const checked = checkDefinition(definition)
+  const checked = reading('definition', 'defineTask: ', () => checkDefinition(definition))
   return Object.freeze({
     ...checked,
     run: (input: unknown, context?: TaskContext) =>

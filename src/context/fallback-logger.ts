@@ -3,6 +3,7 @@
 import { InvalidOptionsError } from '../task/errors.ts'
 import { LEVELS, parseLevel, SILENT, type Level } from '../task/level.ts'
 import { plainFields } from '../task/plain-data.ts'
+import { reading } from '../task/reading.ts'
 import type { FallbackLogger } from '../task/run-context.ts'
 
 const stderrLogger: FallbackLogger = {
@@ -23,23 +24,27 @@ let loggerFloor: number = LEVELS.info
  * @throws {InvalidOptionsError} INVALID_OPTIONS when it has none of the methods debug, info, warn(ing), error
  */
 export function setFallbackLogger(next: FallbackLogger | null): void {
+  const floor = reading('logger', 'setFallbackLogger: ', () => checkLogger(next))
+  loggerFloor = floor
+  logger = next ?? stderrLogger
+  refreshFloor()
+}
+
+/** @returns the rank of its lowest level */
+function checkLogger(next: FallbackLogger | null): number {
   if (next !== null && !hasMethod(next)) {
     throw new InvalidOptionsError('logger', 'an object with debug, info, warn and error, or null', next, 'setFallbackLogger: ')
   }
-  const given = next ?? stderrLogger
-  loggerFloor = LEVELS[parseLevel(given.minLevel ?? 'debug', 'minLevel')]
-  logger = given
-  refreshFloor()
+  return LEVELS[parseLevel((next ?? stderrLogger).minLevel ?? 'debug', 'minLevel')]
 }
 
 /** Writes one line to the fallback logger. Never throws. */
 export function logFallback(level: Level, message: string, extra?: unknown): void {
   if (LEVELS[level] < loggerFloor) return
   try {
-    const method =
-      level === 'warning' ? (logger.warning ?? logger.warn) : (logger[level] ?? (level === 'debug' ? undefined : logger.info))
-    const answer: unknown =
-      extra === undefined ? method?.call(logger, message) : method?.call(logger, message, extra)
+    const name = methodFor(logger, level)
+    if (name === undefined) return
+    const answer: unknown = extra === undefined ? logger[name]?.(message) : logger[name]?.(message, extra)
     if (answer instanceof Promise) answer.catch(() => {})
   } catch {
     // A logger that throws (or rejects) must not take its caller down; there is nowhere left to say so.
@@ -54,7 +59,7 @@ export interface LogFloor {
 const floors = new Set<LogFloor>()
 
 /** The lowest rank that anybody wants: read on every log call before anything else happens. */
-export let lowestFloor: number = LEVELS.info
+export const wantedRank: { lowest: number } = { lowest: LEVELS.info }
 
 /** Takes `floor` into account from now on; answers a function that ends it. */
 export function addLogFloor(floor: LogFloor): () => void {
@@ -70,7 +75,16 @@ export function addLogFloor(floor: LogFloor): () => void {
 export function refreshFloor(): void {
   let lowest = Math.min(loggerFloor, SILENT)
   for (const floor of floors) if (floor.rank < lowest) lowest = floor.rank
-  lowestFloor = lowest
+  wantedRank.lowest = lowest
+}
+
+type Method = 'debug' | 'info' | 'warn' | 'warning' | 'error'
+
+// What a logger lacks is said at `info`, and a missing `debug` is a wish not to hear it.
+function methodFor(to: FallbackLogger, level: Level): Method | undefined {
+  const own: readonly Method[] = level === 'warning' ? ['warning', 'warn'] : [level]
+  const names = level === 'debug' ? own : [...own, 'info' as const]
+  return names.find((name) => typeof to[name] === 'function')
 }
 
 function hasMethod(value: unknown): boolean {

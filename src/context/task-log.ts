@@ -2,7 +2,7 @@
 
 import { LEVELS, toLevel, type Level } from '../task/level.ts'
 import type { TaskLogger } from '../task/run-context.ts'
-import { logFallback, lowestFloor } from './fallback-logger.ts'
+import { logFallback, wantedRank } from './fallback-logger.ts'
 import { currentScope, type ActiveAttempt } from './scope.ts'
 
 /**
@@ -21,13 +21,13 @@ export function createTaskLogger(attempt: ActiveAttempt | undefined): TaskLogger
   const at =
     (level: Level, rank: number) =>
     (message: string, extra?: unknown): void => {
-      if (rank >= lowestFloor) write(attempt, level, message, extra)
+      if (rank >= wantedRank.lowest) write(attempt, level, message, extra)
     }
   const info = at('info', LEVELS.info)
   const warning = at('warning', LEVELS.warning)
   return Object.assign(
     (message: string, extra?: unknown): void => {
-      if (LEVELS.info >= lowestFloor) write(attempt, 'info', message, extra)
+      if (LEVELS.info >= wantedRank.lowest) write(attempt, 'info', message, extra)
     },
     {
       debug: at('debug', LEVELS.debug),
@@ -37,7 +37,7 @@ export function createTaskLogger(attempt: ActiveAttempt | undefined): TaskLogger
       error: at('error', LEVELS.error),
       log(level: unknown, message: string, extra?: unknown): void {
         const known = toLevel(level)
-        if (LEVELS[known ?? 'info'] >= lowestFloor) write(attempt, known ?? 'info', message, extra, known === undefined ? level : undefined)
+        if (LEVELS[known ?? 'info'] >= wantedRank.lowest) write(attempt, known ?? 'info', message, extra, known === undefined ? messageText(level) : undefined)
       },
     },
   )

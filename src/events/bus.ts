@@ -1,6 +1,7 @@
 /** The in-process fan-out of events: synchronous, in order, and unable to fail. */
 
 import { EventEmitter } from 'eventemitter3'
+import { InvalidOptionsError } from '../task/errors.ts'
 import { LEVELS, SILENT } from '../task/level.ts'
 import { EVENT_LEVELS, type EventOf, type EventType, type PlainsightEvent } from './event.ts'
 import type { LevelFilter } from './level-filter.ts'
@@ -90,6 +91,10 @@ export function createBus(
     listener: (event: EventOf<Type>) => unknown,
     once: boolean,
   ): () => void {
+    if (typeof type !== 'string' || !Object.hasOwn(EVENT_LEVELS, type)) {
+      throw new InvalidOptionsError('type', 'an event type such as "task.failed"', type, 'events.on: ')
+    }
+    if (typeof listener !== 'function') throw new InvalidOptionsError('listener', 'a function', listener, 'events.on: ')
     // eventemitter3's emit stops at the first listener that throws: guard inside each one.
     const guarded = (event: EventOf<Type>): void => {
       // Its own failure is nothing to tell it, or it would fail again, for ever.

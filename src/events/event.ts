@@ -91,7 +91,7 @@ export interface LogEvent extends TaskEventBase {
   readonly error?: SerializedError | undefined
 }
 
-/** How far the task is; at most one a second per task. */
+/** How far the task is; at most one a second per task, and one when `done` is `total`. */
 export interface TaskProgress extends TaskEventBase {
   readonly type: 'task.progress'
   readonly level: 'debug'

@@ -2,6 +2,7 @@
 
 import { InvalidOptionsError } from '../task/errors.ts'
 import { LEVELS, parseLevel, SILENT, type LevelInput } from '../task/level.ts'
+import { reading } from '../task/reading.ts'
 import type { PlainsightEvent } from './event.ts'
 
 /** A parsed `minLevel`. */
@@ -18,6 +19,10 @@ export interface LevelFilter {
  * @throws {InvalidOptionsError} INVALID_OPTIONS for an unknown level, naming the four, or a malformed rule
  */
 export function parseMinLevel(value: unknown, option = 'minLevel'): LevelFilter {
+  return reading(option, '', () => parse(value, option))
+}
+
+function parse(value: unknown, option: string): LevelFilter {
   if (value === undefined || value === null) return { floor: LEVELS.info }
   if (typeof value !== 'object') return { floor: LEVELS[parseLevel(value, option)] }
   const rules = Object.entries(value as Readonly<Record<string, LevelInput>>)

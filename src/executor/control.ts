@@ -3,6 +3,7 @@
 import type { CancelResult } from '../backends/backend.ts'
 import type { CancelOptions, TaskHandle } from '../task/enqueue-options.ts'
 import { DuplicateTaskError, InvalidOptionsError, ResultUnavailableError } from '../task/errors.ts'
+import { readFields, reading } from '../task/reading.ts'
 import type { CancelRequest, TaskSpec } from '../task/record.ts'
 import { revivedOptions } from '../task/resolve-options.ts'
 import { isTerminal } from '../task/status.ts'
@@ -25,7 +26,7 @@ export async function cancelTask(
   options: CancelOptions = {},
 ): Promise<boolean> {
   if (typeof id !== 'string') throw new InvalidOptionsError('id', 'a string', id, 'cancel: ')
-  const request = checkRequest(options)
+  const request = reading('options', 'cancel: ', () => checkRequest(options))
   const live = core.live.get(id)
   if (live !== undefined && !live.isDone) {
     if (isWaiting(core, live)) return endCancelled(core, attempts, live, request)
@@ -119,13 +120,14 @@ export async function retryTask(
   options: RetryOptions = {},
 ): Promise<TaskHandle> {
   if (typeof id !== 'string') throw new InvalidOptionsError('id', 'a string', id, 'retry: ')
+  const { force } = readFields(options, 'options', 'an object { force }', 'retry: ')
   const stored = await callStore(core, 'poll', 'get', () => core.backend.get(id))
   if (stored === undefined) throw new ResultUnavailableError(id, 'its record does not exist, so it cannot be retried')
   const { spec, state } = stored
   if (!isTerminal(state.status)) {
     throw new InvalidOptionsError('id', 'a task that has ended', `${id} (${state.status})`, 'retry: ')
   }
-  if (stored.retriedBy !== undefined && options.force !== true) {
+  if (stored.retriedBy !== undefined && force !== true) {
     const message = `task ${id} was retried already, as ${stored.retriedBy}; pass { force: true } to retry it again`
     throw new DuplicateTaskError(spec.name, message, stored.retriedBy)
   }

@@ -1,6 +1,8 @@
 /** Waiting until an executor has nothing left to do. */
 
-import { durationMs, type Duration } from '../task/duration.ts'
+import type { Duration } from '../task/duration.ts'
+import { WaitTimeoutError } from '../task/errors.ts'
+import { readWait } from '../task/reading.ts'
 import type { Core } from './core.ts'
 
 export interface DrainOptions {
@@ -13,14 +15,13 @@ const LOOK_MS = 20
 
 /** Settles when no task of this process is pending, running or retrying. */
 export async function waitUntilIdle(core: Core, options: DrainOptions = {}): Promise<void> {
-  const timeoutMs = options.timeout === undefined ? Infinity : durationMs(options.timeout, 'timeout', 'drain: ')
+  const { timeoutMs = Infinity, signal } = readWait(options, 'drain: ')
   const endsAt = core.clock.monotonic() + timeoutMs
-  const { signal } = options
   for (;;) {
     signal?.throwIfAborted()
     if (!isBusy(core) || core.phase === 'closed') return
     if (core.clock.monotonic() >= endsAt) {
-      throw new Error(`drain: ${core.live.size} tasks were still live after ${timeoutMs} ms`)
+      throw new WaitTimeoutError(`drain: ${core.live.size} tasks were still live after ${timeoutMs} ms`, timeoutMs)
     }
     await new Promise<void>((resolve) => {
       // Told when the last task has ended; looked at as well, for those that are due later may be left.

@@ -9,7 +9,9 @@ import {
   DuplicateTaskError,
   ExecutorClosedError,
   IdempotencyMismatchError,
+  InvalidOptionsError,
 } from '../task/errors.ts'
+import { asOurs, reading } from '../task/reading.ts'
 import type { TaskSpec } from '../task/record.ts'
 import { stringMap } from '../task/tags.ts'
 import { transition } from '../task/transition.ts'
@@ -36,6 +38,20 @@ export interface EnqueueRequest {
   readonly options: EnqueueOptions | undefined
 }
 
+/** @throws {InvalidOptionsError} INVALID_OPTIONS for anything but an array of objects */
+export function readRequests(items: unknown): readonly EnqueueRequest[] {
+  const where = 'enqueueMany: '
+  return reading('items', where, () => {
+    const expected = 'an array of { task, input, options }'
+    if (!Array.isArray(items)) throw new InvalidOptionsError('items', expected, items, where)
+    return Array.from(items, (item: unknown): EnqueueRequest => {
+      if (typeof item !== 'object' || item === null) throw new InvalidOptionsError('items', expected, item, where)
+      const { task, input, options } = item as EnqueueRequest
+      return { task, input, options }
+    })
+  })
+}
+
 export interface Enqueuer {
   one(request: EnqueueRequest, origin?: Origin): Promise<TaskHandle>
   /** All or none, in one transaction. */
@@ -50,20 +66,33 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
       const { task, input, options } = request
       const registered = core.registry.find(task)
       const checked = checkInput(registered, input, options)
-      if (checked !== undefined) return checked.then(() => takeIn([newRecord(core, registered, input, options, origin)], request)).then(first)
+      if (checked !== undefined) {
+        return checked
+          .then(() => takeIn([readRecord(registered, input, options, origin)], request))
+          .then(first)
+      }
       const draft = newRecord(core, registered, input, options, origin)
       return Promise.resolve(takeInNow(draft, options) ?? takeIn([draft], request).then(first))
     } catch (error) {
-      return Promise.reject(error as Error)
+      return Promise.reject(asOurs(error, 'options', 'enqueue: '))
     }
+  }
+
+  function readRecord(
+    registered: Registered,
+    input: unknown,
+    options: EnqueueOptions | undefined,
+    origin?: Origin,
+  ): DraftRecord {
+    return reading('options', 'enqueue: ', () => newRecord(core, registered, input, options, origin))
   }
 
   async function many(requests: readonly EnqueueRequest[]): Promise<TaskHandle[]> {
     const drafts: DraftRecord[] = []
     for (const { task, input, options } of requests) {
       const registered = core.registry.find(task)
-      await checkInput(registered, input, options)
-      drafts.push(newRecord(core, registered, input, options))
+      await reading('options', 'enqueueMany: ', () => checkInput(registered, input, options))
+      drafts.push(readRecord(registered, input, options))
     }
     const first = requests[0]
     if (first === undefined) return []

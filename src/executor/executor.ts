@@ -10,7 +10,8 @@ import type { Observer } from '../observers/observer.ts'
 import { checkConcurrency } from '../task/definition.ts'
 import type { CancelOptions, EnqueueOptions, TaskHandle } from '../task/enqueue-options.ts'
 import { ExecutorClosedError, InvalidOptionsError } from '../task/errors.ts'
-import type { Task } from '../task/run-context.ts'
+import { jsonCopy } from '../task/json.ts'
+import type { InputArguments, Task } from '../task/run-context.ts'
 import type { Status } from '../task/status.ts'
 import type { TaskRecord } from '../task/task-record.ts'
 import { createTimerQueue } from '../task/timer-queue.ts'
@@ -18,7 +19,7 @@ import { createAttempts } from './attempt.ts'
 import { createBackendErrors } from './backend-errors.ts'
 import { cancelTask, retryTask, type RetryOptions } from './control.ts'
 import { ownerNow, type Core } from './core.ts'
-import { createEnqueuer, type EnqueueRequest } from './enqueue.ts'
+import { createEnqueuer, readRequests, type EnqueueRequest } from './enqueue.ts'
 import { fallbackObserver } from './fallback-observer.ts'
 import type { LiveTask } from './live-task.ts'
 import { createLiveTasks } from './live-tasks.ts'
@@ -47,11 +48,6 @@ export interface DefaultParts {
   backend(): Backend
   engine(): Engine
 }
-
-/** Typed by the task's input: `undefined` may be left out. */
-type InputArguments<Input> = undefined extends Input
-  ? [input?: Input, options?: EnqueueOptions]
-  : [input: Input, options?: EnqueueOptions]
 
 /** One item of `enqueueMany`. */
 export interface EnqueueItem {
@@ -85,7 +81,7 @@ export interface Executor {
    */
   // By name first: for a wrong input the compiler explains the last overload.
   enqueue(name: string, input?: unknown, options?: EnqueueOptions): Promise<TaskHandle>
-  enqueue<Input, Output>(task: Task<Input, Output>, ...rest: InputArguments<Input>): Promise<TaskHandle<Output>>
+  enqueue<Input, Output>(task: Task<Input, Output>, ...rest: InputArguments<NoInfer<Input>>): Promise<TaskHandle<Output>>
   /** Accepts several, in one transaction: all or none. Answers in order. Throws as `enqueue`. */
   enqueueMany(items: readonly EnqueueItem[]): Promise<TaskHandle[]>
   /** The record of this id with its logs; `undefined` when there is none. */
@@ -275,7 +271,9 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     if (core.phase === 'open') return enqueuer.one(request)
     if (mayEnqueueWhileClosing()) return enqueuer.one(request)
     if (closing !== undefined) return Promise.reject(new ExecutorClosedError('enqueue'))
-    return start().then(() => enqueue(request))
+    // The input as it is now: the caller may go on changing it while the store opens.
+    const input = jsonCopy(request.input)
+    return start().then(() => enqueue({ ...request, input }))
   }
 
   // Children are accepted until the bodies are told to stop, so that a task can finish what it has begun.
@@ -310,14 +308,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     enqueue: (task: unknown, input?: unknown, enqueueOptions?: EnqueueOptions) =>
       enqueue({ task, input, options: enqueueOptions }) as Promise<TaskHandle<any>>,
     async enqueueMany(items) {
-      if (!Array.isArray(items)) throw new InvalidOptionsError('items', 'an array of { task, input, options }', items, 'enqueueMany: ')
-      const requests = items.map((item: unknown): EnqueueRequest => {
-        if (typeof item !== 'object' || item === null) {
-          throw new InvalidOptionsError('items', 'an array of { task, input, options }', item, 'enqueueMany: ')
-        }
-        const { task, input, options: itemOptions } = item as EnqueueItem
-        return { task, input, options: itemOptions }
-      })
+      const requests = readRequests(items)
       if (!mayEnqueueWhileClosing()) {
         if (closing !== undefined) throw new ExecutorClosedError('enqueueMany')
         await start()

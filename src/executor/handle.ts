@@ -1,7 +1,6 @@
 /** Handles: what a caller holds of an accepted task. */
 
 import type { CancelOptions, TaskHandle } from '../task/enqueue-options.ts'
-import { durationMs } from '../task/duration.ts'
 import type { Duration } from '../task/duration.ts'
 import {
   ResultUnavailableError,
@@ -13,6 +12,7 @@ import {
 } from '../task/errors.ts'
 import type { Jsonify } from '../task/json.ts'
 import type { RunOptions } from '../task/options.ts'
+import { readWait } from '../task/reading.ts'
 import type { StoredRecord, TaskSpec, TaskState } from '../task/record.ts'
 import { reviveError } from '../task/revive-error.ts'
 import { isTerminal } from '../task/status.ts'
@@ -20,7 +20,7 @@ import type { TaskRecord } from '../task/task-record.ts'
 import type { Core } from './core.ts'
 import type { LiveTask } from './live-task.ts'
 import { callUntilAnswered, delay } from './persist.ts'
-import { runOptionsOf } from './run-options.ts'
+import { isResultOver, runOptionsOf } from './run-options.ts'
 
 interface ResultOptions {
   readonly signal?: AbortSignal
@@ -69,9 +69,8 @@ class Handle<Output> implements TaskHandle<Output> {
     return new Promise((resolve) => (live.onStarted ??= []).push(resolve))
   }
 
-  async result(options: ResultOptions = {}): Promise<Jsonify<Output>> {
-    const { signal } = options
-    const timeoutMs = options.timeout === undefined ? undefined : durationMs(options.timeout, 'timeout')
+  async result(options?: ResultOptions): Promise<Jsonify<Output>> {
+    const { timeoutMs, signal } = readWait(options, 'result: ')
     signal?.throwIfAborted()
     const live = this.#live
     if (live?.isDone === true && !live.isLost) return readResult<Output>(this.#core, live.spec, live.state, live)
@@ -188,10 +187,7 @@ function readSuccess<Output>(
     })
   }
   if (options?.keepResult === false) throw new ResultUnavailableError(spec.id, 'the task has keepResult: false')
-  const ttlMs = options?.resultTtlMs
-  if (ttlMs !== undefined && core.clock.now() > (state.endedAt ?? 0) + ttlMs) {
-    throw new ResultUnavailableError(spec.id, 'its resultTtl is over')
-  }
+  if (isResultOver(core, state, options)) throw new ResultUnavailableError(spec.id, 'its resultTtl is over')
   if (state.resultJson === undefined) return undefined as Jsonify<Output>
   try {
     return JSON.parse(state.resultJson) as Jsonify<Output>

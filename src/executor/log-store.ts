@@ -33,7 +33,7 @@ export interface LogStore {
 export function createLogStore(core: Core): LogStore {
   const { options, bus, origin, clock } = core
   const dirty = new Set<LiveTask>()
-  const lastProgressEvent = new WeakMap<LiveTask, number>()
+  const lastProgressEvent = new WeakMap<LiveTask, { readonly at: number; readonly isComplete: boolean }>()
   let flushIsDue = false
 
   function markDirty(live: LiveTask): void {
@@ -135,8 +135,11 @@ export function createLogStore(core: Core): LogStore {
       if (!bus.wanted['task.progress']) return
       const now = clock.monotonic()
       const last = lastProgressEvent.get(live)
-      if (last !== undefined && now - last < PROGRESS_EVENT_INTERVAL_MS && done !== total) return
-      lastProgressEvent.set(live, now)
+      // The end of it is not kept back, but is told once.
+      const isComplete = done === total
+      const wasComplete = last?.isComplete === true
+      if (last !== undefined && now - last.at < PROGRESS_EVENT_INTERVAL_MS && (!isComplete || wasComplete)) return
+      lastProgressEvent.set(live, { at: now, isComplete })
       bus.publish(taskProgressed(origin, live, clock.now(), progress))
     },
     flush,

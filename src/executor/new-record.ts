@@ -210,7 +210,7 @@ function labelOf(options: RunOptions, inputJson: string | undefined): string | u
   const { label } = options
   if (typeof label !== 'function') return label
   try {
-    const text = label(inputJson === undefined ? undefined : (JSON.parse(inputJson) as never))
+    const text = label((inputJson === undefined ? undefined : JSON.parse(inputJson)) as never)
     return typeof text === 'string' ? text.slice(0, 200) : undefined
   } catch {
     return undefined

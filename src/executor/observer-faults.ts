@@ -14,7 +14,7 @@ export interface ObserverFaults {
   report(observer: string, error: unknown, except?: BusListener): void
   /** Publishes what has gathered. */
   flush(): void
-  /** From now on failures go to the fallback logger: `executor.closed` is the last event. */
+  /** From now on the first failure of each goes to the fallback logger: `executor.closed` is the last event. */
   close(): void
   /** The observer is gone. */
   forget(observer: string): void
@@ -36,6 +36,7 @@ export function createObserverFaults(
 ): ObserverFaults {
   const faults = new Map<string, Fault>()
   let closed = false
+  const told = new Set<string>()
 
   function publish(observer: string, fault: Fault): void {
     const { count, error, except } = fault
@@ -53,6 +54,8 @@ export function createObserverFaults(
   return {
     report(observer, error, except) {
       if (closed) {
+        if (told.has(observer)) return
+        told.add(observer)
         const { name, message } = serializeError(error)
         logFallback('warning', `observer "${observer}" failed while it was closed: ${name}: ${message}`)
         return

@@ -8,6 +8,7 @@ import { parseMinLevel } from '../events/level-filter.ts'
 import type { MinLevel, Observer, ObserverCounts } from '../observers/observer.ts'
 import type { Clock } from '../task/clock.ts'
 import { InvalidOptionsError } from '../task/errors.ts'
+import { reading } from '../task/reading.ts'
 import type { TimerQueue } from '../task/timer-queue.ts'
 import type { AroundObservers } from './core.ts'
 import { createObserverFaults } from './observer-faults.ts'
@@ -42,8 +43,8 @@ export interface ObserverHost {
   /** Told of what an around-hook or an `events.on` listener did wrong. */
   reportFault(observer: string, error: unknown): void
   reportHookFault(observer: Observer, hook: string, error: unknown): void
-  /** Publishes the reports that have gathered, so that they come before the last event. */
-  flushReports(): void
+  /** Publishes the reports that have gathered; later ones would come after the last event, and go to the fallback logger. */
+  endReports(): void
   /** Flushes and closes the observers, all at once, for at most 2 s. Nothing is delivered any more. */
   close(): Promise<void>
 }
@@ -80,7 +81,7 @@ export function createObserverHost(
 
   function observe(observer: Observer): Observation {
     checkObserver(observer)
-    const entry = attach(observer)
+    const entry = reading('observers', '', () => attach(observer))
     const off = async (): Promise<void> => {
       await closeOne(entry)
       attached.delete(entry)
@@ -297,13 +298,13 @@ export function createObserverHost(
       const entry = [...attached].find((each) => each.observer === observer)
       if (entry !== undefined) reportFault(`${entry.name}.${hook}`, error, entry.listener)
     },
-    flushReports() {
+    endReports() {
       reportDrops()
       faults.flush()
+      faults.close()
     },
     async close() {
       bus.close()
-      faults.close()
       await Promise.all([...attached].map((entry) => closeOne(entry)))
     },
   }
@@ -311,6 +312,10 @@ export function createObserverHost(
 
 /** @throws {InvalidOptionsError} INVALID_OPTIONS for anything that cannot observe */
 export function checkObserver(observer: unknown): void {
+  reading('observers', '', () => checkShape(observer))
+}
+
+function checkShape(observer: unknown): void {
   if (typeof observer !== 'object' || observer === null) {
     throw new InvalidOptionsError('observers', 'objects with onEvent (or onLog, onLifecycle, wrapRun, …)', observer)
   }

@@ -2,11 +2,14 @@
 
 import type { RecordQuery } from '../backends/backend.ts'
 import { InvalidOptionsError, BackendUnavailableError } from '../task/errors.ts'
+import { reading } from '../task/reading.ts'
+import type { StoredRecord } from '../task/record.ts'
 import { STATUSES, type Status } from '../task/status.ts'
 import { TAG_LIMITS, stringMap } from '../task/tags.ts'
 import { taskRecord, type TaskRecord } from '../task/task-record.ts'
 import type { Core } from './core.ts'
 import { callStore } from './persist.ts'
+import { isResultOver, runOptionsOf } from './run-options.ts'
 
 /** Filters of `executor.list`; all given ones must hold. */
 export interface ListQuery {
@@ -45,7 +48,7 @@ export async function getRecord(core: Core, id: string): Promise<TaskRecord | un
   if (typeof id !== 'string') throw new InvalidOptionsError('id', 'a string', id, 'get: ')
   const stored = await callStore(core, 'poll', 'get', () => core.backend.get(id))
   if (stored === undefined) return undefined
-  return taskRecord(stored, await callStore(core, 'poll', 'logs', () => core.backend.logs(id)))
+  return taskRecord(shown(core, stored), await callStore(core, 'poll', 'logs', () => core.backend.logs(id)))
 }
 
 export async function listRecords(core: Core, query: ListQuery = {}): Promise<RecordPage> {
@@ -53,19 +56,27 @@ export async function listRecords(core: Core, query: ListQuery = {}): Promise<Re
   if (queries === undefined) {
     throw new BackendUnavailableError(core.backend.name, 'list', 'unknown', 'this backend has no queries')
   }
-  const checked = checkQuery(query)
+  const checked = reading('query', WHERE, () => checkQuery(query))
+  const withLogs = reading('logs', WHERE, () => query.logs === true)
   // One more than asked for tells whether there is another page.
   const found = await callStore(core, 'poll', 'list', () => queries.list({ ...checked, limit: checked.limit + 1 }))
   const page = found.slice(0, checked.limit)
   const records = await Promise.all(
     page.map(async (stored) =>
-      query.logs === true
-        ? taskRecord(stored, await callStore(core, 'poll', 'logs', () => core.backend.logs(stored.spec.id)))
-        : taskRecord(stored),
+      withLogs
+        ? taskRecord(shown(core, stored), await callStore(core, 'poll', 'logs', () => core.backend.logs(stored.spec.id)))
+        : taskRecord(shown(core, stored)),
     ),
   )
   const last = page.at(-1)
   return { records, cursor: found.length > page.length && last !== undefined ? `p${last.position}` : undefined }
+}
+
+// A result past its time is gone for readers at once; the text itself goes with the record.
+function shown(core: Core, stored: StoredRecord): StoredRecord {
+  const { spec, state } = stored
+  if (state.resultJson === undefined || !isResultOver(core, state, runOptionsOf(core, spec))) return stored
+  return { ...stored, state: { ...state, resultJson: undefined } }
 }
 
 /** All children of a task, oldest first. */

@@ -2,6 +2,7 @@
 
 import type { TaskHandle } from '../task/enqueue-options.ts'
 import { DuplicateTaskError, InvalidOptionsError } from '../task/errors.ts'
+import { readFields } from '../task/reading.ts'
 import { retryTask } from './control.ts'
 import type { Core } from './core.ts'
 import type { Enqueuer } from './enqueue.ts'
@@ -19,14 +20,18 @@ export interface RetryFailedOptions {
 
 const MAX = 100_000
 
+function isLimit(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MAX
+}
+
 /** Oldest first. One that was retried by hand before is passed over. */
 export async function retryFailed(
   core: Core,
   enqueuer: Enqueuer,
   options: RetryFailedOptions = {},
 ): Promise<TaskHandle[]> {
-  const { limit = 1_000, ...filters } = options
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX) {
+  const { limit = 1_000, ...filters } = readFields(options, 'options', 'an object', 'retryFailed: ')
+  if (!isLimit(limit)) {
     throw new InvalidOptionsError('limit', `an integer from 1 to ${MAX}`, limit, 'retryFailed: ')
   }
   const handles: TaskHandle[] = []

@@ -1,5 +1,6 @@
 /** Back-pressure: how much may wait here, and waiting for room. */
 
+import { currentScope } from '../context/scope.ts'
 import type { EnqueueOptions } from '../task/enqueue-options.ts'
 import { ExecutorClosedError, QueueFullError } from '../task/errors.ts'
 import type { Core } from './core.ts'
@@ -33,6 +34,8 @@ export function createRoom(core: Core): Room {
   }
 
   function wait(more: number, signal: AbortSignal | undefined): Promise<void> {
+    // Closing, nothing new is let in but children, as in enqueue.
+    const isChild = currentScope()?.attempt !== undefined
     return new Promise((resolve, reject) => {
       const stop = (): void => {
         core.onRoom.delete(look)
@@ -43,7 +46,7 @@ export function createRoom(core: Core): Room {
         reject(signal?.reason as Error)
       }
       const look = (): void => {
-        if (core.phase === 'closed') {
+        if (core.phase === 'closed' || (core.phase === 'closing' && !isChild)) {
           stop()
           reject(new ExecutorClosedError('enqueue'))
         } else if (keepWhenFree(more)) {
@@ -61,7 +64,8 @@ export function createRoom(core: Core): Room {
     isFull,
     async enter(more, queue, options) {
       if (keepWhenFree(more)) return
-      if (options?.onFull !== 'wait' || more > core.maxQueued) throw new QueueFullError(queue, core.maxQueued)
+      if (options?.onFull !== 'wait' || more > core.maxQueued)
+        throw new QueueFullError(queue, core.maxQueued)
       await wait(more, options.signal)
     },
     taken(more) {

@@ -112,6 +112,7 @@ export class RunningAttempt implements AttemptBackground {
 
   enqueueChild(task: Task, input: unknown, options: EnqueueOptions | undefined): Promise<TaskHandle> {
     // Wherever it is called from: a context that was handed out of its scope still has this task's children.
-    return runInScope(this, () => this.core.enqueueChild(task, input, options))
+    const enqueue = (): Promise<TaskHandle> => this.core.enqueueChild(task, input, options)
+    return currentScope()?.attempt === this ? enqueue() : runInScope(this, enqueue)
   }
 }

@@ -3,6 +3,7 @@
 import * as lifecycle from '../events/lifecycle.ts'
 import { durationMs, type Duration } from '../task/duration.ts'
 import { InvalidOptionsError, TaskInterruptedError } from '../task/errors.ts'
+import { reading } from '../task/reading.ts'
 import type { Status } from '../task/status.ts'
 import { transition } from '../task/transition.ts'
 import type { Attempts } from './attempt.ts'
@@ -34,7 +35,7 @@ export function checkCloseOptions(options: unknown): void {
   if (typeof options !== 'object' || options === null) {
     throw new InvalidOptionsError('options', 'an object { grace }', options, 'close: ')
   }
-  durationMs((options as CloseOptions).grace ?? 0, 'grace', 'close: ')
+  reading('grace', 'close: ', () => durationMs((options as CloseOptions).grace ?? 0, 'grace', 'close: '))
 }
 
 /**
@@ -62,6 +63,7 @@ export async function shutDown(
   stopSignals()
   const wasOpen = core.phase === 'open' || core.phase === 'starting'
   core.phase = 'closing'
+  for (const tell of core.onRoom) tell()
   const isDurable = core.backend.capabilities.durable !== 'none'
   if (wasOpen) {
     upkeep.stop()
@@ -80,7 +82,7 @@ export async function shutDown(
     await within(core, storeMs, giveUp(core, attempts, waiting, isDurable).then(() => written(core)))
   }
   const left = countLeft(core)
-  observers.flushReports()
+  observers.endReports()
   if (core.bus.wanted['executor.closed'] && wasOpen) {
     const fields = { durationMs: Math.round(core.clock.monotonic() - startedAt), left }
     core.bus.publish(lifecycle.executorEvent(core.origin, 'executor.closed', core.clock.now(), fields))

@@ -1,6 +1,7 @@
 /** Writes events to the console: lines for people on a terminal, JSON lines in pino's format everywhere else. */
 
 import { InvalidOptionsError } from '../task/errors.ts'
+import { reading } from '../task/reading.ts'
 import { encodeJsonLines, jsonLines } from './console/json-line.ts'
 import { humanLines } from './console/human-line.ts'
 import { type LineSink, type LineStream, lineSink } from './line-sink.ts'
@@ -8,9 +9,9 @@ import { lineWriter } from './line-writer.ts'
 import type { Observer, ObserverCounts } from './observer.ts'
 import {
   checkBound,
-  checkOptionNames,
   observerFilter,
   OBSERVER_OPTION_NAMES,
+  readOptions,
   type ObserverOptions,
 } from './observer-options.ts'
 
@@ -55,9 +56,9 @@ const OPTION_NAMES = [...OBSERVER_OPTION_NAMES, 'stream', 'format', 'color', 'ma
  * createExecutor({ tasks, observers: [consoleObserver({ minLevel: 'warning', stream: 'stderr' })] })
  */
 export function consoleObserver(options: ConsoleObserverOptions = {}): ConsoleObserver {
-  checkOptionNames(options, OPTION_NAMES, WHERE)
-  const { stream = 'stdout', format = 'auto', color = 'auto', maxQueued = 10_000 } = options
-  const filter = observerFilter(options, { name: 'console', minLevel: 'info' }, WHERE)
+  const given = readOptions(options, OPTION_NAMES, WHERE)
+  const { stream = 'stdout', format = 'auto', color = 'auto', maxQueued = 10_000 } = given
+  const filter = observerFilter(given, { name: 'console', minLevel: 'info' }, WHERE)
   if (format !== 'auto' && format !== 'human' && format !== 'json') {
     throw new InvalidOptionsError('format', '"auto", "human" or "json"', format, WHERE)
   }
@@ -65,7 +66,7 @@ export function consoleObserver(options: ConsoleObserverOptions = {}): ConsoleOb
     throw new InvalidOptionsError('color', '"auto", true or false', color, WHERE)
   }
   checkBound('maxQueued', maxQueued, WHERE)
-  const sink = lineSink(stream, WHERE)
+  const sink = reading('stream', WHERE, () => lineSink(stream, WHERE))
   const isHuman = format === 'human' || (format === 'auto' && sink.isTty)
   const writer = isHuman
     ? lineWriter({ sink, maxQueued, format: humanLines({ color: hasColor(color, sink) }) })

@@ -1,11 +1,13 @@
 /** Waits for an event that is among those kept, or comes later. */
 
 import type { EventType, PlainsightEvent } from '../events/event.ts'
-import { type Duration, durationMs } from '../task/duration.ts'
-import { InvalidOptionsError } from '../task/errors.ts'
+import { MAX_TIMER_MS } from '../task/clock.ts'
+import type { Duration } from '../task/duration.ts'
+import { InvalidOptionsError, WaitTimeoutError } from '../task/errors.ts'
 import type { Level } from '../task/level.ts'
+import { plainData } from '../task/plain-data.ts'
+import { reading, readWait } from '../task/reading.ts'
 import type { Status } from '../task/status.ts'
-import { WaitTimeoutError } from './wait-timeout-error.ts'
 
 /** Fields that an event must have, each with this value. */
 export interface EventMatch<Type extends EventType = EventType> {
@@ -53,9 +55,9 @@ export function eventWaits(kept: () => readonly PlainsightEvent[]): EventWaits {
       // A copy: an answered wait leaves the set. Each wait catches what its predicate throws.
       for (const wait of waits.size === 0 ? [] : [...waits]) wait(event)
     },
-    async waitFor(wanted, { timeout = '5s', signal } = {}) {
-      const timeoutMs = durationMs(timeout, 'timeout', 'waitFor: ')
-      const accepts = predicateOf(wanted)
+    async waitFor(wanted, options) {
+      const { timeoutMs = 5_000, signal } = readWait(options, 'waitFor: ')
+      const accepts = reading('wanted', 'waitFor: ', () => predicateOf(wanted))
       signal?.throwIfAborted()
       const past = kept().find((event) => accepts(event))
       if (past !== undefined) return past
@@ -84,7 +86,7 @@ export function eventWaits(kept: () => readonly PlainsightEvent[]): EventWaits {
         const timer = setTimeout(() => {
           end()
           reject(new WaitTimeoutError(timeoutMessage(wanted, timeoutMs, kept()), timeoutMs))
-        }, timeoutMs)
+        }, Math.min(timeoutMs, MAX_TIMER_MS))
         signal?.addEventListener('abort', onAbort)
         waits.add(wait)
       })
@@ -110,7 +112,7 @@ function timeoutMessage(
   kept: readonly PlainsightEvent[],
 ): string {
   const what =
-    typeof wanted === 'function' ? 'an event that the predicate accepts' : JSON.stringify(wanted)
+    typeof wanted === 'function' ? 'an event that the predicate accepts' : JSON.stringify(plainData(wanted))
   const last = kept.slice(-LAST_SEEN).map((event) => event.type)
   const seen =
     last.length === 0

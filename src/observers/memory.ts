@@ -5,9 +5,9 @@ import { type EventMatch, eventWaits, type Wanted, type WaitOptions } from './ev
 import type { Observer, ObserverCounts } from './observer.ts'
 import {
   checkBound,
-  checkOptionNames,
   observerFilter,
   OBSERVER_OPTION_NAMES,
+  readOptions,
   type ObserverOptions,
 } from './observer-options.ts'
 
@@ -64,9 +64,9 @@ const WHERE = 'memoryObserver: '
  * const event = await memory.waitFor({ type: 'task.succeeded', taskId: id })
  */
 export function memoryObserver(options: MemoryObserverOptions = {}): MemoryObserver {
-  checkOptionNames(options, [...OBSERVER_OPTION_NAMES, 'max'], WHERE)
-  const { max = 10_000 } = options
-  const filter = observerFilter(options, { name: 'memory', minLevel: 'debug' }, WHERE)
+  const given = readOptions(options, [...OBSERVER_OPTION_NAMES, 'max'], WHERE)
+  const { max = 10_000 } = given
+  const filter = observerFilter(given, { name: 'memory', minLevel: 'debug' }, WHERE)
   checkBound('max', max, WHERE)
   /** A ring once it is full: `oldest` is where the next event goes. */
   let ring: PlainsightEvent[] = []

@@ -4,6 +4,7 @@ import { EVENT_LEVELS, type EventType } from '../events/event.ts'
 import { describeValue } from '../task/describe.ts'
 import { InvalidOptionsError } from '../task/errors.ts'
 import { parseLevel } from '../task/level.ts'
+import { readFields, reading } from '../task/reading.ts'
 import type { MinLevel } from './observer.ts'
 
 /** What every shipped observer can be asked for; the executor filters by it before anything is built. */
@@ -43,33 +44,36 @@ export function observerFilter(
   if (typeof name !== 'string' || name === '' || name.length > 200) {
     throw new InvalidOptionsError('name', 'a string of 1 to 200 characters', name, where)
   }
-  checkMinLevel(minLevel, where)
-  if (types !== undefined) checkTypes(types, where)
+  reading('minLevel', where, () => checkMinLevel(minLevel, where))
+  const list = types === undefined ? undefined : reading('types', where, () => checkTypes(types, where))
   if (lifecycle !== undefined && typeof lifecycle !== 'boolean') {
     throw new InvalidOptionsError('lifecycle', 'true or false', lifecycle, where)
   }
   return {
     name,
     minLevel,
-    ...(types === undefined ? undefined : { types: [...types] }),
+    ...(list === undefined ? undefined : { types: list }),
     ...(lifecycle === undefined ? undefined : { lifecycle }),
   }
 }
 
 /**
- * Refuses what is not an object, and any option that is not among `known`.
+ * The given options, each read once. Refuses what is not an object, and any option that is not among `known`.
  *
  * @throws {InvalidOptionsError} INVALID_OPTIONS naming the option, or `options` itself
  */
-export function checkOptionNames(options: unknown, known: readonly string[], where: string): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new InvalidOptionsError('options', 'an object', options, where)
-  }
-  for (const key of Object.keys(options)) {
+export function readOptions<Options extends object>(
+  options: Options,
+  known: readonly string[],
+  where: string,
+): Options {
+  const fields = readFields(options, 'options', 'an object', where)
+  for (const [key, value] of Object.entries(fields)) {
     if (known.includes(key)) continue
     const expected = `left out: the options are ${known.join(', ')}`
-    throw new InvalidOptionsError(key, expected, (options as Record<string, unknown>)[key], where)
+    throw new InvalidOptionsError(key, expected, value, where)
   }
+  return fields as Options
 }
 
 /**
@@ -101,13 +105,15 @@ function checkLevel(level: unknown, option: string, where: string): void {
   }
 }
 
-function checkTypes(types: unknown, where: string): void {
+function checkTypes(types: unknown, where: string): readonly EventType[] {
   if (!Array.isArray(types)) {
     throw new InvalidOptionsError('types', 'a list of event types', types, where)
   }
-  for (const type of types as readonly unknown[]) {
+  const list = [...(types as readonly unknown[])]
+  for (const type of list) {
     if (typeof type === 'string' && Object.hasOwn(EVENT_LEVELS, type)) continue
     const expected = `event types such as "task.failed" (there is no ${describeValue(type)})`
     throw new InvalidOptionsError('types', expected, types, where)
   }
+  return list as readonly EventType[]
 }

@@ -2,13 +2,14 @@
 
 import type { PlainsightEvent } from '../events/event.ts'
 import { InvalidOptionsError } from '../task/errors.ts'
+import { reading } from '../task/reading.ts'
 import { eventMessage } from './event-words.ts'
 import { type LogFields, logFields } from './log-fields.ts'
 import type { Observer, ObserverCounts } from './observer.ts'
 import {
-  checkOptionNames,
   observerFilter,
   OBSERVER_OPTION_NAMES,
+  readOptions,
   type ObserverOptions,
 } from './observer-options.ts'
 
@@ -46,9 +47,9 @@ const WHERE = 'pinoObserver: '
  * createExecutor({ tasks, observers: [pinoObserver(pino(), { minLevel: 'debug' })] })
  */
 export function pinoObserver(logger: PinoLike, options: PinoObserverOptions = {}): PinoObserver {
-  checkLogger(logger)
-  checkOptionNames(options, OBSERVER_OPTION_NAMES, WHERE)
-  const filter = observerFilter(options, { name: 'pino', minLevel: 'info' }, WHERE)
+  reading('logger', WHERE, () => checkLogger(logger))
+  const filter = observerFilter(
+    readOptions(options, OBSERVER_OPTION_NAMES, WHERE), { name: 'pino', minLevel: 'info' }, WHERE)
   let delivered = 0
   let failed = 0
   return {

@@ -311,6 +311,17 @@ export class RetryAfterError extends PlainsightError {
   }
 }
 
+/** What was waited for did not come in time; `message` says what came instead. */
+export class WaitTimeoutError extends PlainsightError {
+  /** How long the wait was, in milliseconds. */
+  readonly timeoutMs: number
+
+  constructor(message: string, timeoutMs: number, options?: ErrorOptions) {
+    super('WAIT_TIMEOUT', message, options)
+    this.timeoutMs = timeoutMs
+  }
+}
+
 function isoOf(time: number): string {
   const date = new Date(time)
   return Number.isNaN(date.getTime()) ? String(time) : date.toISOString()

@@ -13,7 +13,7 @@ export interface HookTask {
   /** Zero-based. */
   readonly attempt: number
   /** The task's body, as a plain call. */
-  readonly run: (input: any) => unknown
+  readonly run: (input: unknown) => unknown
 }
 
 export type TaskHook = (task: HookTask) => unknown

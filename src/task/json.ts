@@ -9,7 +9,9 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** What `T` is after `JSON.parse(JSON.stringify(value))`: dates are strings, functions and symbols are gone. */
 export type Jsonify<T> = unknown extends T
   ? any // eslint-disable-line typescript/no-explicit-any -- an unknown output stays open, as from JSON.parse
-  : T extends { toJSON(): infer R }
+  : [T] extends [Json]
+    ? T // also the end of the recursion where T is recursive itself
+    : T extends { toJSON(): infer R }
     ? Jsonify<R>
     : T extends null | boolean | number | string
       ? T
@@ -49,6 +51,16 @@ export function stringifyStrict(value: unknown, what: string): string | undefine
   } catch (error) {
     if (error instanceof NotSerializableError) throw error
     throw new NotSerializableError(what, '', 'a value that cannot be read', describeError(error))
+  }
+}
+
+/** A copy of `value` through JSON; `value` itself when JSON would change it. */
+export function jsonCopy(value: unknown): unknown {
+  try {
+    const text = stringifyStrict(value, '')
+    return text === undefined ? undefined : (JSON.parse(text) as unknown)
+  } catch {
+    return value
   }
 }
 

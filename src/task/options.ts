@@ -2,6 +2,7 @@
 
 import type { Duration } from './duration.ts'
 import type { TaskHooks } from './hooks.ts'
+import { reading } from './reading.ts'
 
 // Any constructor: users list their own error classes, whatever their parameters.
 export type ErrorClass = abstract new (...args: never[]) => unknown
@@ -61,7 +62,7 @@ export interface ExecutionOptions extends TaskHooks {
   readonly headers?: Readonly<Record<string, string>> | null
   /** A name to show, at most 200 characters; never an identity. A function of the input is called at enqueue. */
   // `any`: a definition's label takes its own input type, which these layers do not know.
-  readonly label?: string | ((input: any) => string) | null
+  readonly label?: string | ((input: never) => string) | null
   /** Not started any more after this long (or, per call, after this instant): the task ends `expired`. */
   readonly expires?: Duration | Date | null
   /** Runs on at shutdown for up to the executor's `shieldGrace`. Default false. */
@@ -105,7 +106,7 @@ export interface RunOptions extends TaskHooks {
   readonly queue: string
   readonly tags: Readonly<Record<string, string>>
   readonly headers: Readonly<Record<string, string>>
-  readonly label: string | ((input: any) => string) | undefined
+  readonly label: string | ((input: never) => string) | undefined
   readonly expiresMs: number | undefined
   readonly expiresAt: number | undefined
   readonly shield: boolean
@@ -126,16 +127,19 @@ export type StoredOptions = Readonly<Record<string, unknown>>
  * Merges option layers, farthest first: `undefined` inherits, `null` clears, anything else replaces the whole value.
  *
  * Pure; a cleared option stays in the answer as `null`, so that merging can go on.
+ * @throws {InvalidOptionsError} INVALID_OPTIONS for a layer that throws when it is read
  * @example
  * mergeOptions({ retries: 3, timeout: '1m' }, { retries: undefined, timeout: null }) // { retries: 3, timeout: null }
  */
 export function mergeOptions<T extends object>(...layers: readonly (T | null | undefined)[]): T {
   const merged: Record<string, unknown> = {}
-  for (const layer of layers) {
-    if (layer === undefined || layer === null) continue
-    for (const [key, value] of Object.entries(layer)) {
-      if (value !== undefined && key !== '__proto__') merged[key] = value
+  reading('options', 'mergeOptions: ', () => {
+    for (const layer of layers) {
+      if (layer === undefined || layer === null) continue
+      for (const [key, value] of Object.entries(layer)) {
+        if (value !== undefined && key !== '__proto__') merged[key] = value
+      }
     }
-  }
+  })
   return merged as T
 }

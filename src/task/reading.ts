@@ -1,5 +1,6 @@
 /** Reads values of callers, whose getters and proxies may throw: what they throw is said in our words. */
 
+import { durationMs } from './duration.ts'
 import { InvalidOptionsError, PlainsightError } from './errors.ts'
 
 /**
@@ -17,7 +18,10 @@ export function reading<T>(option: string, where: string, read: () => T): T {
 
 /** `error` if it is one of ours; else the refusal of a value that threw it when it was looked at. */
 export function asOurs(error: unknown, option: string, where: string): PlainsightError {
-  return isOurs(error) ? error : new InvalidOptionsError(option, 'readable; looking at it threw', error, where)
+  if (isOurs(error)) return error
+  const refusal = new InvalidOptionsError(option, 'readable without an error', error, where)
+  refusal.cause = error
+  return refusal
 }
 
 /**
@@ -39,23 +43,25 @@ export function readFields(value: unknown, option: string, expected: string, whe
   })
 }
 
+/** How long a caller waits, and what ends it sooner: the options of whatever waits. */
+export interface Wait {
+  readonly timeoutMs: number | undefined
+  readonly signal: AbortSignal | undefined
+}
+
 /**
- * An `AbortSignal`, of whatever realm.
+ * Checks `{ timeout, signal }`.
  *
- * @throws {InvalidOptionsError} INVALID_OPTIONS for anything else
+ * @throws {InvalidOptionsError} INVALID_OPTIONS for anything but an object, a wrong duration, or no `AbortSignal`
  */
-export function readSignal(value: unknown, where: string): AbortSignal | undefined {
-  if (value === undefined) return undefined
+export function readWait(options: unknown, where: string): Wait {
+  if (options === undefined) return { timeoutMs: undefined, signal: undefined }
+  const { timeout, signal } = readFields(options, 'options', 'an object { timeout, signal }', where)
   return reading('signal', where, () => {
-    const signal = value as Partial<AbortSignal> | null
-    const isSignal =
-      typeof signal === 'object' &&
-      signal !== null &&
-      typeof signal.aborted === 'boolean' &&
-      typeof signal.addEventListener === 'function' &&
-      typeof signal.removeEventListener === 'function'
-    if (!isSignal) throw new InvalidOptionsError('signal', 'an AbortSignal', value, where)
-    return signal as AbortSignal
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new InvalidOptionsError('signal', 'an AbortSignal', signal, where)
+    }
+    return { timeoutMs: timeout === undefined ? undefined : durationMs(timeout, 'timeout', where), signal }
   })
 }
 

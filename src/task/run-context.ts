@@ -14,14 +14,19 @@ export type RunFunction<Parsed, Output> = (input: Parsed, context: TaskContext) 
  * A defined task. Enqueue it through an executor, or call `run` directly for a plain call: no record, no context
  * of its own, nothing validated.
  */
+// `any`: a list of tasks holds tasks of every input and output.
+// eslint-disable-next-line typescript/no-explicit-any
 export interface Task<Input = any, Output = any> {
   readonly name: string
   readonly schema: StandardSchema | undefined
   readonly options: ExecutionOptions
   readonly concurrency: number | undefined
   /** The body as it was defined. */
+  // eslint-disable-next-line typescript/no-explicit-any -- as for `run`
   readonly body: RunFunction<any, Output>
   /** A plain call of the body, here and now. */
+  // `any`: with a schema it takes what the schema makes of the input, which this type does not know.
+  // eslint-disable-next-line typescript/no-explicit-any
   run(input: any, context?: TaskContext): Output | Promise<Output>
   /** Types only: never set. */
   '~input'?(input: Input): void
@@ -73,19 +78,22 @@ export interface TaskContext {
    */
   readonly signal: AbortSignal
   readonly log: TaskLogger
-  /** Says how far the task is. Persisted; observers hear of it at most once a second. */
-  progress(done: number, total?: number): void
+  /** Says how far the task is. Persisted; observers hear of it at most once a second, and of its end (`done` is `total`) at once. */
+  readonly progress: (done: number, total?: number) => void
   readonly traceContext: TraceContext | undefined
   /** Bound request and task fields. */
   readonly requestContext: ContextFields
   /** Enqueues a child: `parentId` and `rootId` are set, unless `parent: null` is given. */
-  enqueue<Input, Output>(
+  readonly enqueue: <Input, Output>(
     task: Task<Input, Output>,
-    ...rest: undefined extends Input
-      ? [input?: Input, options?: EnqueueOptions]
-      : [input: Input, options?: EnqueueOptions]
-  ): Promise<TaskHandle<Output>>
+    ...rest: InputArguments<NoInfer<Input>>
+  ) => Promise<TaskHandle<Output>>
 }
+
+/** What follows the task in a call of enqueue: `undefined` may be left out. */
+export type InputArguments<Input> = undefined extends Input
+  ? [input?: Input, options?: EnqueueOptions]
+  : [input: Input, options?: EnqueueOptions]
 
 /** Where lines go that are written outside a task: any object with these methods, such as `console` or pino. */
 export interface FallbackLogger {

@@ -1,7 +1,7 @@
 /** Runs a task's schema over an input. */
 
-import { describeValue } from './describe.ts'
 import { InputInvalidError, type InputIssue } from './errors.ts'
+import { serializeError } from './serialized-error.ts'
 import type { SchemaIssue, SchemaResult, StandardSchema } from './standard-schema.ts'
 
 /** What came of a schema: the parsed value, or the error to throw or record. */
@@ -36,7 +36,7 @@ function judge(result: SchemaResult<unknown>, taskName: string, input: unknown):
 }
 
 function refusal(error: unknown, taskName: string): Validated {
-  const message = error instanceof Error ? error.message : describeValue(error)
+  const { message } = serializeError(error)
   const issue: InputIssue = { path: '', message: `the schema threw: ${message.slice(0, 500)}` }
   return { ok: false, error: new InputInvalidError(taskName, [issue]) }
 }

@@ -1,8 +1,8 @@
 /** Waits until something is so, instead of sleeping and hoping. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { WaitTimeoutError } from '../observers/wait-timeout-error.ts'
 import { type Duration, durationMs } from '../task/duration.ts'
+import { WaitTimeoutError } from '../task/errors.ts'
 
 /** How long to wait, and how often to look. */
 export interface WaitForOptions {

@@ -21,8 +21,21 @@ import { createWitness, type Witness } from './witness.ts'
 import { KINDS, witnessedTasks, type Kind, type WitnessedTasks } from './witnessed-tasks.ts'
 
 export const FAULTY_METHODS: readonly BackendMethod[] = [
-  'open', 'insert', 'claim', 'update', 'append', 'requestCancel', 'beat', 'deadOwners', 'adopt', 'owned',
-  'countUnknown', 'get', 'logs', 'sweep', 'close',
+  'open',
+  'insert',
+  'claim',
+  'update',
+  'append',
+  'requestCancel',
+  'beat',
+  'deadOwners',
+  'adopt',
+  'owned',
+  'countUnknown',
+  'get',
+  'logs',
+  'sweep',
+  'close',
 ]
 export const FAULTS = ['failBefore', 'failAfter', 'hang', 'slow'] as const
 export const BACKENDS = ['memory', 'sqlite'] as const
@@ -54,7 +67,8 @@ export async function faultRun(given: FaultCase): Promise<FaultReport> {
   const random = seededRandom(given.seed)
   const clock = manualClock()
   const witness = createWitness()
-  const directory = given.backend === 'sqlite' ? mkdtempSync(join(tmpdir(), 'plainsight-fault-')) : undefined
+  const directory =
+    given.backend === 'sqlite' ? mkdtempSync(join(tmpdir(), 'plainsight-fault-')) : undefined
   const memory = memoryBackend()
   const open = (): Backend =>
     directory === undefined ? memory : sqliteBackend(join(directory, 'tasks.db'))
@@ -91,7 +105,16 @@ async function earlierLife(backend: Backend, clock: ManualClock, witness: Witnes
   const executor = createExecutor({ backend, observers: [], clock, work: false, id: 'web' })
   const owner = { executorId: 'dead', now: clock.now() }
   await pump(clock, 'the earlier life', witness, async () => {
-    for (const kind of ['plain', 'once', 'plain', 'once', 'flaky', 'plain', 'parent', 'once'] as const) {
+    for (const kind of [
+      'plain',
+      'once',
+      'plain',
+      'once',
+      'flaky',
+      'plain',
+      'parent',
+      'once',
+    ] as const) {
       const handle = await executor.enqueue(tasks[kind], { failures: 0 })
       witness.accept(handle.id, kind)
     }
@@ -136,7 +159,8 @@ async function firstLife(
     try {
       return await call()
     } catch (error) {
-      if (!(error instanceof PlainsightError)) witness.breach(`${what} rejected with ${String(error)}`)
+      if (!(error instanceof PlainsightError))
+        witness.breach(`${what} rejected with ${String(error)}`)
       return undefined
     }
   }
@@ -278,7 +302,9 @@ async function pump(
     () => void (isOver = true),
     (error: unknown) => {
       isOver = true
-      witness.breach(`${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+      witness.breach(
+        `${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      )
     },
   )
   const until = clock.now() + LIMIT_MS

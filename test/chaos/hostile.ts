@@ -2,7 +2,14 @@
 
 import fc from 'fast-check'
 import { inspect } from 'node:util'
-import { createExecutor, defineTask, memoryBackend, PlainsightError, type Executor, type Task } from '../../src/index.ts'
+import {
+  createExecutor,
+  defineTask,
+  memoryBackend,
+  PlainsightError,
+  type Executor,
+  type Task,
+} from '../../src/index.ts'
 import type { Backend } from '../../src/backends/backend.ts'
 import { isTerminal } from '../../src/task/status.ts'
 import type { Make } from '../support/hostile-values.ts'
@@ -55,14 +62,14 @@ export async function runHostile(entry: Entry, runs: number, seed: number): Prom
           await settled(entry.call(world, ...values))
         } catch (error) {
           refused += 1
-          const isFair = error instanceof PlainsightError && entry.neverThrows !== true
-          if (!isFair && !isOwnReason(error, values)) {
+          if (!isFair(entry, error, values)) {
             breaches.push(`${where}: ${describe(values)}\n  threw ${describe([error])}`)
             if (breaches.length >= MAX_BREACHES) break
           }
         }
       }
-      for (const breach of await endWorld(world)) breaches.push(`${entry.name}, seed ${seed + done}: ${breach}`)
+      for (const breach of await endWorld(world))
+        breaches.push(`${entry.name}, seed ${seed + done}: ${breach}`)
     }
     // Rejections that nobody handles are told of after the microtasks.
     await new Promise((resolve) => setImmediate(resolve))
@@ -81,7 +88,9 @@ async function createWorld(): Promise<World> {
     backend,
     retention: { maxCount: Infinity },
     // Every event has to be plain data, whatever went into it.
-    observers: [{ name: 'reader', minLevel: 'debug', onEvent: (event) => void JSON.stringify(event) }],
+    observers: [
+      { name: 'reader', minLevel: 'debug', onEvent: (event) => void JSON.stringify(event) },
+    ],
   })
   await executor.start()
   await backend.open({ executorId: 'reader', now: Date.now() })
@@ -101,7 +110,9 @@ async function endWorld({ executor, backend, other, accepted }: World): Promise<
   accepted.add(probe.id)
   const result: unknown = await settled(probe.result())
   if (result !== 'done') found.push(`the probe's result was ${describe([result])}`)
-  const faults = executor.stats().observers.filter(({ name, failed }) => name === 'reader' && failed > 0)
+  const faults = executor
+    .stats()
+    .observers.filter(({ name, failed }) => name === 'reader' && failed > 0)
   if (faults.length > 0) found.push('an event was no plain data')
   const startedAt = performance.now()
   await settled(executor.close({ grace: 200 }))
@@ -110,11 +121,13 @@ async function endWorld({ executor, backend, other, accepted }: World): Promise<
   for (const id of accepted) {
     const record = await backend.get(id)
     if (record === undefined) found.push(`${id} was accepted and is lost`)
-    else if (!isTerminal(record.state.status)) found.push(`${id} is ${record.state.status} after close`)
+    else if (!isTerminal(record.state.status))
+      found.push(`${id} is ${record.state.status} after close`)
   }
   const counts = Object.values((await backend.queries?.countByStatus()) ?? {})
   const stored = counts.reduce((sum, count) => sum + count, 0)
-  if (stored !== accepted.size) found.push(`${stored} records are stored, ${accepted.size} were accepted`)
+  if (stored !== accepted.size)
+    found.push(`${stored} records are stored, ${accepted.size} were accepted`)
   return found
 }
 
@@ -123,12 +136,24 @@ async function settled<T>(answer: T | Promise<T>): Promise<T> {
   if (!(answer instanceof Promise)) return answer
   let deadline: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    deadline = setTimeout(() => reject(new Error(`still pending after ${CALL_LIMIT_MS} ms`)), CALL_LIMIT_MS)
+    deadline = setTimeout(
+      () => reject(new Error(`still pending after ${CALL_LIMIT_MS} ms`)),
+      CALL_LIMIT_MS,
+    )
   })
   try {
     return await Promise.race([answer, late])
   } finally {
     clearTimeout(deadline)
+  }
+}
+
+function isFair(entry: Entry, error: unknown, values: readonly unknown[]): boolean {
+  if (isOwnReason(error, values)) return true
+  try {
+    return error instanceof PlainsightError && entry.neverThrows !== true
+  } catch {
+    return false
   }
 }
 
@@ -145,7 +170,8 @@ function isOwnReason(error: unknown, values: readonly unknown[]): boolean {
 }
 
 function watchProcess(tell: (text: string) => void): () => void {
-  const onWarning = (warning: Error): void => tell(`process warning ${warning.name}: ${warning.message}`)
+  const onWarning = (warning: Error): void =>
+    tell(`process warning ${warning.name}: ${warning.message}`)
   const onRejection = (reason: unknown): void => tell(`unhandled rejection: ${describe([reason])}`)
   process.on('warning', onWarning)
   process.on('unhandledRejection', onRejection)
@@ -158,7 +184,12 @@ function watchProcess(tell: (text: string) => void): () => void {
 export function describe(values: readonly unknown[]): string {
   const texts = values.map((value) => {
     try {
-      return inspect(value, { depth: 2, maxStringLength: 200, maxArrayLength: 10, breakLength: 200 })
+      return inspect(value, {
+        depth: 2,
+        maxStringLength: 200,
+        maxArrayLength: 10,
+        breakLength: 200,
+      })
     } catch {
       return 'a value that cannot be shown'
     }

@@ -59,7 +59,14 @@ export function checkKills(
   const lives = livesOf(entries)
   const byId = new Map(records.map((record) => [record.id, record]))
   const lastProcess = entries.at(-1)?.process ?? 0
-  const counts = { accepted: 0, records: records.length, runs: 0, reruns: 0, interrupted: 0, crashLoops: 0 }
+  const counts = {
+    accepted: 0,
+    records: records.length,
+    runs: 0,
+    reruns: 0,
+    interrupted: 0,
+    crashLoops: 0,
+  }
   if (byId.size !== records.length) breaches.push('two records have one id')
   for (const record of records) {
     const { id, status, reason } = record
@@ -70,7 +77,8 @@ export function checkKills(
     breaches.push(...breachesOfEnd(record, life, lastProcess))
     if (life === undefined) continue
     counts.runs += life.starts.length
-    counts.reruns += new Set(life.starts.map((start) => start.process)).size - (life.starts.length > 0 ? 1 : 0)
+    counts.reruns +=
+      new Set(life.starts.map((start) => start.process)).size - (life.starts.length > 0 ? 1 : 0)
   }
   for (const [id, life] of lives) {
     if (life.accepted !== undefined) counts.accepted += 1
@@ -179,5 +187,7 @@ function breachesOfKeys(records: readonly FinalRecord[]): string[] {
     const key = `${name} ${idempotencyKey}`
     holders.set(key, (holders.get(key) ?? 0) + 1)
   }
-  return [...holders].filter(([, count]) => count > 1).map(([key, count]) => `${key}: ${count} tasks`)
+  return [...holders]
+    .filter(([, count]) => count > 1)
+    .map(([key, count]) => `${key}: ${count} tasks`)
 }

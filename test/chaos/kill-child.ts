@@ -174,7 +174,11 @@ async function drain(last: Executor): Promise<void> {
   const lines: string[] = []
   let cursor: string | undefined
   do {
-    const page = await last.list({ limit: 200, order: 'oldest', ...(cursor === undefined ? {} : { cursor }) })
+    const page = await last.list({
+      limit: 200,
+      order: 'oldest',
+      ...(cursor === undefined ? {} : { cursor }),
+    })
     for (const { id, name, status, reason, recoveries, idempotencyKey } of page.records)
       lines.push(JSON.stringify({ id, name, status, reason, recoveries, idempotencyKey }))
     cursor = page.cursor

@@ -48,7 +48,12 @@ export async function killRounds({ rounds, seed, durability }: KillOptions): Pro
       const here = Math.min(ROUNDS_PER_FILE, rounds - done)
       for (let round = 0; round < here; round++) {
         const phase = round === 0 ? 'open' : random.pick(PHASES)
-        await oneLife(take(), phase, `${random.below(1 << 30)} ${directory} ${durability}`, random())
+        await oneLife(
+          take(),
+          phase,
+          `${random.below(1 << 30)} ${directory} ${durability}`,
+          random(),
+        )
       }
       const found = await drainAndCheck(take(), directory, durability)
       for (const key of Object.keys(total) as (keyof KillCounts)[]) total[key] += found.counts[key]
@@ -121,7 +126,9 @@ function damageOf(path: string): string[] {
   try {
     const rows = database.prepare('PRAGMA integrity_check').all() as { integrity_check: string }[]
     const texts = rows.map((row) => row.integrity_check)
-    return texts.length === 1 && texts[0] === 'ok' ? [] : texts.map((text) => `integrity_check: ${text}`)
+    return texts.length === 1 && texts[0] === 'ok'
+      ? []
+      : texts.map((text) => `integrity_check: ${text}`)
   } finally {
     database.close()
   }

@@ -45,7 +45,8 @@ export function createWitness(): Witness {
       starts.set(id, count)
       const end = ends.get(id)
       if (end !== undefined) breach(`${id} (${name}) began after it had ended ${end}`)
-      if (retries === 0 && count > 1) breach(`${id} (${name}) has no retries and began ${count} times`)
+      if (retries === 0 && count > 1)
+        breach(`${id} (${name}) has no retries and began ${count} times`)
     },
     judge(records) {
       for (const { id, name, status, idempotencyKey, retryOf } of records) {
@@ -58,8 +59,10 @@ export function createWitness(): Witness {
         if (seen !== undefined && seen !== status) {
           breach(`${id} (${name}) ended ${seen} by its event and ${status} by its record`)
         }
-        if (status === 'succeeded' && !starts.has(id)) breach(`${id} (${name}) succeeded and never began`)
-        if (idempotencyKey === undefined || status !== 'succeeded' || retryOf !== undefined) continue
+        if (status === 'succeeded' && !starts.has(id))
+          breach(`${id} (${name}) succeeded and never began`)
+        if (idempotencyKey === undefined || status !== 'succeeded' || retryOf !== undefined)
+          continue
         const holder = holders.get(idempotencyKey)
         if (holder !== undefined) breach(`${idempotencyKey} made ${holder} and ${id}`)
         holders.set(idempotencyKey, id)

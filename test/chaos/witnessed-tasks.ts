@@ -5,7 +5,16 @@ import type { Clock } from '../../src/task/clock.ts'
 import type { Witness } from './witness.ts'
 
 export const KINDS = [
-  'plain', 'once', 'flaky', 'broken', 'keyed', 'late', 'slow', 'noisy', 'parent', 'long',
+  'plain',
+  'once',
+  'flaky',
+  'broken',
+  'keyed',
+  'late',
+  'slow',
+  'noisy',
+  'parent',
+  'long',
 ] as const
 export type Kind = (typeof KINDS)[number]
 

@@ -109,7 +109,8 @@ function replay(
       if (from === 'scheduled' || from === 'retrying') task.status = 'pending'
       if (event.status !== 'running') complain(`says ${event.status}`)
       if (task.status !== undefined && task.status !== 'pending') complain(`started while ${from}`)
-      if (event.attempt !== task.starts) complain(`is attempt ${event.attempt} after ${task.starts}`)
+      if (event.attempt !== task.starts)
+        complain(`is attempt ${event.attempt} after ${task.starts}`)
       if (event.waitMs < 0) complain('waited for less than nothing')
       task.status = 'running'
       task.starts += 1
@@ -170,7 +171,12 @@ function replay(
 // A late body and a slow hook may speak of an attempt that is over.
 function isOfCurrentAttempt(event: TaskEvent): boolean {
   const { type } = event
-  return type !== 'attempt.overrun' && type !== 'attempt.discarded' && type !== 'hook.error' && type !== 'task.deduplicated'
+  return (
+    type !== 'attempt.overrun' &&
+    type !== 'attempt.discarded' &&
+    type !== 'hook.error' &&
+    type !== 'task.deduplicated'
+  )
 }
 
 function canBecome(from: Status, outcome: OutcomeType, to: Status): boolean {
@@ -183,7 +189,8 @@ function checkLevel(event: PlainsightEvent, complain: (why: string) => void): vo
     case 'task.log':
       return
     case 'attempt.failed':
-      if (level !== (event.status === 'retrying' ? 'warning' : 'debug')) complain(`has level ${level}`)
+      if (level !== (event.status === 'retrying' ? 'warning' : 'debug'))
+        complain(`has level ${level}`)
       return
     case 'task.failed':
       if (level !== (event.expected === true ? 'info' : 'error')) complain(`has level ${level}`)
@@ -194,11 +201,17 @@ function checkLevel(event: PlainsightEvent, complain: (why: string) => void): vo
 }
 
 function isPlainAndFrozen(value: unknown): boolean {
-  if (value === undefined || value === null || typeof value === 'string' || typeof value === 'boolean')
+  if (
+    value === undefined ||
+    value === null ||
+    typeof value === 'string' ||
+    typeof value === 'boolean'
+  )
     return true
   if (typeof value === 'number') return Number.isFinite(value)
   if (typeof value !== 'object' || !Object.isFrozen(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== Array.prototype && prototype !== null) return false
+  if (prototype !== Object.prototype && prototype !== Array.prototype && prototype !== null)
+    return false
   return Object.values(value).every(isPlainAndFrozen)
 }

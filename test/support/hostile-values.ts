@@ -71,14 +71,19 @@ const MAKERS: readonly (() => unknown)[] = [
   // eslint-disable-next-line unicorn/no-thenable -- a thenable is what is asked for
   () => ({ then: throwing }),
   // eslint-disable-next-line unicorn/no-thenable -- as above
-  () => ({ then: (_resolve: unknown, reject: (error: unknown) => void) => reject(new Proxy({}, TRAPS)) }),
+  () => ({
+    then: (_resolve: unknown, reject: (error: unknown) => void) => reject(new Proxy({}, TRAPS)),
+  }),
   // eslint-disable-next-line unicorn/no-thenable -- as above
   () => ({ then: 5 }),
   () => ({ toJSON: throwing }),
   () => ({ toJSON: () => 1n }),
   () => ({ toString: throwing, valueOf: throwing, [Symbol.toPrimitive]: throwing }),
   () => ({ toString: () => 5, valueOf: () => ({}) }),
-  () => JSON.parse('{"__proto__": {"polluted": true}, "constructor": {"prototype": {"polluted": true}}}') as unknown,
+  () =>
+    JSON.parse(
+      '{"__proto__": {"polluted": true}, "constructor": {"prototype": {"polluted": true}}}',
+    ) as unknown,
   () => ({ constructor: { name: getter('toString') } }),
   () => Object.create(null) as unknown,
   () => new (class Own {})(),
@@ -86,7 +91,11 @@ const MAKERS: readonly (() => unknown)[] = [
   () => Object.assign([1, 2], { extra: true }),
   () => [undefined, () => {}, Symbol('s')],
   () => ({ [Symbol.iterator]: throwing }),
-  () => ({ *[Symbol.iterator]() { yield throwing() } }),
+  () => ({
+    *[Symbol.iterator]() {
+      yield throwing()
+    },
+  }),
   cyclic,
   () => deep(2_000),
   () => DEEPEST,
@@ -109,17 +118,56 @@ const MAKERS: readonly (() => unknown)[] = [
   () => AbortSignal.abort(new Proxy({}, TRAPS)),
   () => new AbortController().signal,
   () => ({ aborted: true, reason: 1 }),
-  () => ({ aborted: false, addEventListener: throwing, removeEventListener: throwing, throwIfAborted() {} }),
+  () => ({
+    aborted: false,
+    addEventListener: throwing,
+    removeEventListener: throwing,
+    throwIfAborted() {},
+  }),
   () => globalThis,
 ]
 
 const NUMBERS = [
-  2 ** 53 + 1, 2 ** 53, -(2 ** 53), -0, 0, -1, 0.5, 1.5, NaN, Infinity, -Infinity, 2 ** 31, 2 ** 32, 8.64e15, 8.64e15 + 1,
-  1e308, 5e-324,
+  2 ** 53 + 1,
+  2 ** 53,
+  -(2 ** 53),
+  -0,
+  0,
+  -1,
+  0.5,
+  1.5,
+  NaN,
+  Infinity,
+  -Infinity,
+  2 ** 31,
+  2 ** 32,
+  8.64e15,
+  8.64e15 + 1,
+  1e308,
+  5e-324,
 ]
 const STRINGS = [
-  '', '\0', 'a\0b', LONE, BIDI, '__proto__', 'constructor', 'toJSON', 'then', 'hasOwnProperty', '%s %d', '../../etc/passwd',
-  "'; DROP TABLE tasks; --", '1e9d', '-1s', '99999999999999d', '1 s', 'Infinity', 'NaN', '9'.repeat(400), 'x'.repeat(70_000),
+  '',
+  '\0',
+  'a\0b',
+  LONE,
+  BIDI,
+  '__proto__',
+  'constructor',
+  'toJSON',
+  'then',
+  'hasOwnProperty',
+  '%s %d',
+  '../../etc/passwd',
+  "'; DROP TABLE tasks; --",
+  '1e9d',
+  '-1s',
+  '99999999999999d',
+  '1 s',
+  'Infinity',
+  'NaN',
+  '9'.repeat(400),
+  'x'.repeat(70_000),
 ]
 
 export const hostileString: fc.Arbitrary<string> = fc.oneof(
@@ -135,8 +183,13 @@ const hostileNumber: fc.Arbitrary<unknown> = fc.oneof(
 )
 
 const structure: fc.Arbitrary<unknown> = fc.anything({
-  key: fc.oneof(fc.constantFrom('__proto__', 'constructor', 'toJSON', 'then', '\0', LONE), fc.string({ maxLength: 4 })),
-  values: [fc.constantFrom<unknown>(...NUMBERS, ...STRINGS.slice(0, 12), null, undefined, true, false)],
+  key: fc.oneof(
+    fc.constantFrom('__proto__', 'constructor', 'toJSON', 'then', '\0', LONE),
+    fc.string({ maxLength: 4 }),
+  ),
+  values: [
+    fc.constantFrom<unknown>(...NUMBERS, ...STRINGS.slice(0, 12), null, undefined, true, false),
+  ],
   maxDepth: 2,
   maxKeys: 3,
   withBigInt: true,
@@ -154,14 +207,18 @@ const structure: fc.Arbitrary<unknown> = fc.anything({
 /** Makes a value: fast-check looks at what it generates, and would trip over it as well. */
 export type Make = () => unknown
 
-const ready = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<Make> => arbitrary.map((value) => () => value)
+const ready = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<Make> =>
+  arbitrary.map((value) => () => value)
 
 /** Anything at all. About one in 3,000 is ten million characters long. */
 export const hostileValue: fc.Arbitrary<Make> = fc.oneof(
   { weight: 1_200, arbitrary: fc.constantFrom(...MAKERS) },
   { weight: 400, arbitrary: ready(hostileString) },
   { weight: 300, arbitrary: ready(hostileNumber) },
-  { weight: 200, arbitrary: fc.constantFrom<Make>(...[undefined, null, true, false].map((value) => () => value)) },
+  {
+    weight: 200,
+    arbitrary: fc.constantFrom<Make>(...[undefined, null, true, false].map((value) => () => value)),
+  },
   { weight: 900, arbitrary: ready(structure) },
   { weight: 1, arbitrary: fc.constant<Make>(() => LONGEST) },
 )
@@ -171,34 +228,49 @@ export function valid(...makes: readonly Make[]): fc.Arbitrary<Make> {
   return fc.constantFrom(...makes)
 }
 
-/** An object of options: each left out, as it should be, or hostile; sometimes with an option that does not exist. */
-export function hostileOptions(options: Readonly<Record<string, readonly Make[]>>): fc.Arbitrary<Make> {
+/**
+ * An object of options: each left out, as it should be, or hostile; sometimes with one that does not exist, and sometimes
+ * no object at all. What `base` makes is there unless something else is drawn in its place.
+ */
+export function hostileOptions(
+  options: Readonly<Record<string, readonly Make[]>>,
+  base: Readonly<Record<string, Make>> = {},
+): fc.Arbitrary<Make> {
   const names = Object.keys(options)
   const makes = names.map((name) => options[name] ?? [])
-  const choice = fc.tuple(fc.nat({ max: 1_000 }), fc.nat({ max: 1_000 }), fc.option(hostileValue, { nil: undefined }))
-  const some = fc.array(choice, { maxLength: 4 }).map((choices): (() => Record<string, unknown>) => () => {
-    const made: Record<string, unknown> = {}
-    for (const [which, pick, hostile] of choices) {
-      const list = makes[which % names.length] ?? []
-      const make = hostile ?? list[pick % list.length]
-      made[names[which % names.length] ?? ''] = make?.()
-    }
-    return made
-  })
+  const choice = fc.tuple(
+    fc.nat({ max: 1_000 }),
+    fc.nat({ max: 1_000 }),
+    fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 2, arbitrary: hostileValue }),
+  )
+  const some = fc
+    .array(choice, { maxLength: 4 })
+    .map((choices): (() => Record<string, unknown>) => () => {
+      const made: Record<string, unknown> = {}
+        for (const [name, make] of Object.entries(base)) made[name] = make()
+      for (const [which, pick, hostile] of choices) {
+        const list = makes[which % names.length] ?? []
+        const make = hostile ?? list[pick % list.length]
+        made[names[which % names.length] ?? ''] = make?.()
+      }
+      return made
+    })
   return fc.oneof(
     { weight: 10, arbitrary: some },
     {
       weight: 1,
       arbitrary: fc.tuple(some, hostileString, hostileValue).map(
         ([base, key, value]): Make =>
-          () => define(base(), key, { value: value(), writable: true }),
+          () =>
+            define(base(), key, { value: value(), writable: true }),
       ),
     },
     {
       weight: 1,
       arbitrary: fc.tuple(some, fc.constantFrom(...names)).map(
         ([base, name]): Make =>
-          () => define(base(), name, { get: throwing }),
+          () =>
+            define(base(), name, { get: throwing }),
       ),
     },
     { weight: 3, arbitrary: hostileValue },

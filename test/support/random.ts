@@ -18,11 +18,16 @@ export function seededRandom(seed: number): Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
   }
   const below = (limit: number): number => Math.floor(next() * limit)
-  return Object.assign(next, { below, pick: <T>(list: readonly T[]): T => list[below(list.length)] as T })
+  return Object.assign(next, {
+    below,
+    pick: <T>(list: readonly T[]): T => list[below(list.length)] as T,
+  })
 }
 
 /** `CHAOS_SEED` repeats an earlier run; otherwise another seed each time, to be printed with a failure. */
 export function chosenSeed(): number {
   const given = Number(process.env['CHAOS_SEED'])
-  return Number.isSafeInteger(given) && given > 0 ? given : Math.floor(Math.random() * 0x7fff_ffff) + 1
+  return Number.isSafeInteger(given) && given > 0
+    ? given
+    : Math.floor(Math.random() * 0x7fff_ffff) + 1
 }

@@ -2,6 +2,7 @@
 
 import { isAbsolute, resolve } from 'node:path'
 import { InvalidOptionsError } from '../../task/errors.ts'
+import { reading } from '../../task/reading.ts'
 
 export interface SqliteBackendOptions {
   /**
@@ -29,6 +30,10 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(['durability', 'quickCheck'])
 
 /** @throws {InvalidOptionsError} INVALID_OPTIONS naming the option */
 export function checkSettings(path: unknown, options: unknown): SqliteSettings {
+  return reading('options', WHERE, () => check(path, options))
+}
+
+function check(path: unknown, options: unknown): SqliteSettings {
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {
     throw new InvalidOptionsError('path', 'the path of a database file', path, WHERE)
   }

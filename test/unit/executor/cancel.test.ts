@@ -30,7 +30,11 @@ describe('cancelling a task that waits', () => {
     const waiting = await executor.enqueue(task, 2)
 
     expect(await waiting.cancel({ reason: 'changed my mind', by: 'me' })).toBe(true)
-    expect(await waiting.record()).toMatchObject({ status: 'cancelled', attempt: 0, startedAt: undefined })
+    expect(await waiting.record()).toMatchObject({
+      status: 'cancelled',
+      attempt: 0,
+      startedAt: undefined,
+    })
     await expect(waiting.result()).rejects.toBeInstanceOf(TaskCancelledError)
     expect(types(waiting.id)).toEqual(['task.enqueued', 'task.cancelled'])
     expect(executor.stats().queued).toBe(0)
@@ -55,7 +59,11 @@ describe('cancelling a task that waits', () => {
 
   test('for a retry: it ends, with the attempts it had', async () => {
     const clock = manualClock()
-    const fail = defineTask({ name: 'fail', retries: 5, run: () => Promise.reject(new Error('no')) })
+    const fail = defineTask({
+      name: 'fail',
+      retries: 5,
+      run: () => Promise.reject(new Error('no')),
+    })
     const { executor, types } = recorded({ tasks: [fail], clock })
     const handle = await executor.enqueue(fail)
     await clock.settle()
@@ -64,7 +72,11 @@ describe('cancelling a task that waits', () => {
     await clock.advance(3_600_000)
     expect(await handle.record()).toMatchObject({ status: 'cancelled', attempt: 0 })
     expect(types(handle.id)).toEqual([
-      'task.enqueued', 'attempt.started', 'attempt.failed', 'task.retrying', 'task.cancelled',
+      'task.enqueued',
+      'attempt.started',
+      'attempt.failed',
+      'task.retrying',
+      'task.cancelled',
     ])
   })
 
@@ -113,9 +125,16 @@ describe('cancelling a task that runs', () => {
     end.open('finished anyway')
     expect(await handle.result()).toBe('finished anyway')
     expect(types(handle.id)).toEqual([
-      'task.enqueued', 'attempt.started', 'task.cancel_requested', 'task.succeeded',
+      'task.enqueued',
+      'attempt.started',
+      'task.cancel_requested',
+      'task.succeeded',
     ])
-    expect(only('task.cancel_requested')[0]).toMatchObject({ reason: 'too slow', by: 'ops', status: 'running' })
+    expect(only('task.cancel_requested')[0]).toMatchObject({
+      reason: 'too slow',
+      by: 'ops',
+      status: 'running',
+    })
     expect(await handle.cancel()).toBe(false)
   })
 
@@ -130,9 +149,15 @@ describe('cancelling a task that runs', () => {
     const signal = await begun.promise
     await handle.cancel({ reason: 'r', by: 'b' })
     end.fail(errorOf(signal))
-    await expect(handle.result()).rejects.toMatchObject({ code: 'TASK_CANCELLED', cancelReason: 'r' })
+    await expect(handle.result()).rejects.toMatchObject({
+      code: 'TASK_CANCELLED',
+      cancelReason: 'r',
+    })
     expect(types(handle.id)).toEqual([
-      'task.enqueued', 'attempt.started', 'task.cancel_requested', 'task.cancelled',
+      'task.enqueued',
+      'attempt.started',
+      'task.cancel_requested',
+      'task.cancelled',
     ])
     expect(only('task.cancelled')[0]).toMatchObject({ reason: 'r', by: 'b', status: 'cancelled' })
     expect(await handle.record()).toMatchObject({ status: 'cancelled', reason: 'r' })
@@ -158,13 +183,21 @@ describe('cancelling a task that runs', () => {
     await clock.settle()
     expect(executor.stats().running).toBe(0)
     expect((await handle.record())?.status).toBe('cancelled')
-    expect(types(handle.id).slice(3)).toEqual(['task.cancelled', 'attempt.overrun', 'attempt.discarded'])
+    expect(types(handle.id).slice(3)).toEqual([
+      'task.cancelled',
+      'attempt.overrun',
+      'attempt.discarded',
+    ])
   })
 
   test('is cancelled, not failed or retried, when its timeout comes during the 5 s', async () => {
     const clock = manualClock()
     const { task, begun } = body()
-    const { executor, types } = recorded({ tasks: [task], clock, defaults: { retries: 1, timeout: '2s' } })
+    const { executor, types } = recorded({
+      tasks: [task],
+      clock,
+      defaults: { retries: 1, timeout: '2s' },
+    })
     const handle = await executor.enqueue(task, 1)
     await clock.settle()
     await begun.promise
@@ -172,7 +205,10 @@ describe('cancelling a task that runs', () => {
     await handle.cancel({ reason: 'stop' })
     await clock.advance(10_000)
     expect(types(handle.id).slice(0, 4)).toEqual([
-      'task.enqueued', 'attempt.started', 'task.cancel_requested', 'task.cancelled',
+      'task.enqueued',
+      'attempt.started',
+      'task.cancel_requested',
+      'task.cancelled',
     ])
     expect(await handle.record()).toMatchObject({ status: 'cancelled', reason: 'stop' })
   })
@@ -201,7 +237,10 @@ describe('cancelling a task that runs', () => {
     await expect(handle.result()).rejects.toBeInstanceOf(TaskCancelledError)
     expect(runs()).toBe(0)
     expect(types(handle.id)).toEqual([
-      'task.enqueued', 'task.cancel_requested', 'attempt.started', 'task.cancelled',
+      'task.enqueued',
+      'task.cancel_requested',
+      'attempt.started',
+      'task.cancelled',
     ])
   })
 
@@ -240,7 +279,9 @@ describe('cancelling', () => {
     'refuses the options %j',
     async (options) => {
       const { executor } = recorded()
-      await expect(executor.cancel('id', options as object)).rejects.toMatchObject({ code: 'INVALID_OPTIONS' })
+      await expect(executor.cancel('id', options as object)).rejects.toMatchObject({
+        code: 'INVALID_OPTIONS',
+      })
     },
   )
 

@@ -207,9 +207,9 @@ describe('order', () => {
     async (priority) => {
       const { task } = counted('ordered')
       const { executor } = recorded({ tasks: [task] })
-      await expect(
-        executor.enqueue(task, 1, { priority: priority as number }),
-      ).rejects.toThrow(/priority/)
+      await expect(executor.enqueue(task, 1, { priority: priority as number })).rejects.toThrow(
+        /priority/,
+      )
       expect(await executor.list()).toMatchObject({ records: [] })
     },
   )

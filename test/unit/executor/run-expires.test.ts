@@ -20,7 +20,10 @@ describe('expires', () => {
     await clock.advance(1)
     expect(await handle.record()).toMatchObject({ status: 'expired', startedAt: undefined })
     expect(types(handle.id)).toEqual(['task.enqueued', 'task.expired'])
-    expect(only('task.expired')[0]).toMatchObject({ expiredAt: START + 10_000, time: START + 10_000 })
+    expect(only('task.expired')[0]).toMatchObject({
+      expiredAt: START + 10_000,
+      time: START + 10_000,
+    })
     await expect(handle.result()).rejects.toMatchObject({ code: 'TASK_EXPIRED' })
     end.open()
     await clock.settle()
@@ -77,7 +80,11 @@ describe('expires', () => {
     await clock.advance(1)
     expect((await handle.record())?.status).toBe('expired')
     expect(types(handle.id)).toEqual([
-      'task.enqueued', 'attempt.started', 'attempt.failed', 'task.retrying', 'task.expired',
+      'task.enqueued',
+      'attempt.started',
+      'attempt.failed',
+      'task.retrying',
+      'task.expired',
     ])
     expect(executor.stats()).toMatchObject({ running: 0, queued: 0, waiting: 0 })
   })

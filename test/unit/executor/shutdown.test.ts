@@ -56,7 +56,9 @@ describe('close', () => {
   test('with a wrong grace is refused, and can be called again', async () => {
     const { executor } = recorded()
     await executor.start()
-    await expect(executor.close({ grace: 'soon' as '1s' })).rejects.toMatchObject({ code: 'INVALID_OPTIONS' })
+    await expect(executor.close({ grace: 'soon' as '1s' })).rejects.toMatchObject({
+      code: 'INVALID_OPTIONS',
+    })
     expect(executor.stats().phase).toBe('open')
     await executor.close({ grace: '1s' })
     expect(executor.stats().phase).toBe('closed')
@@ -79,7 +81,9 @@ describe('close', () => {
   })
 
   test('during the start lets it finish, and is told as such', async () => {
-    const { executor, types } = recorded({ backend: faultyBackend(memoryBackend(), () => ({ slowMs: 5 })) })
+    const { executor, types } = recorded({
+      backend: faultyBackend(memoryBackend(), () => ({ slowMs: 5 })),
+    })
     const starting = executor.start()
     await executor.close()
     await starting
@@ -177,8 +181,15 @@ describe('close', () => {
     const clock = manualClock()
     const end = gate()
     const hold = defineTask({ name: 'hold', concurrency: 1, run: () => end.promise })
-    const retry = defineTask({ name: 'retry', retries: 3, run: () => Promise.reject(new Error('no')) })
-    const { executor, types, only } = recorded({ tasks: [hold, retry], clock, concurrency: 2 }, { complete: true })
+    const retry = defineTask({
+      name: 'retry',
+      retries: 3,
+      run: () => Promise.reject(new Error('no')),
+    })
+    const { executor, types, only } = recorded(
+      { tasks: [hold, retry], clock, concurrency: 2 },
+      { complete: true },
+    )
     const running = await executor.enqueue(hold)
     const aside = await executor.enqueue(hold)
     const retrying = await executor.enqueue(retry)
@@ -216,7 +227,11 @@ describe('close', () => {
     expect(types(scheduled.id)).toEqual(['task.scheduled'])
     expect(only('executor.closed')[0]?.left).toEqual({ pending: 2, scheduled: 1 })
 
-    const next = recorded({ tasks: [defineTask({ name: 'deaf', run: () => 'run by the next' })], backend, clock })
+    const next = recorded({
+      tasks: [defineTask({ name: 'deaf', run: () => 'run by the next' })],
+      backend,
+      clock,
+    })
     await next.executor.start()
     await clock.advance(3_600_000)
     for (const { id } of [requeued, pending, scheduled]) {
@@ -232,10 +247,14 @@ describe('close', () => {
       name: 'shielded',
       shield: true,
       concurrency: 1,
-      run: (input: number) => new Promise((resolve) => void clock.setTimeout(() => resolve(input), 4_000)),
+      run: (input: number) =>
+        new Promise((resolve) => void clock.setTimeout(() => resolve(input), 4_000)),
     })
     const plain = defineTask({ name: 'plain', run: () => new Promise(() => {}) })
-    const { executor } = recorded({ tasks: [task, plain], clock, shieldGrace: '20s' }, { complete: true })
+    const { executor } = recorded(
+      { tasks: [task, plain], clock, shieldGrace: '20s' },
+      { complete: true },
+    )
     const first = (await executor.enqueue(task, 1)).result()
     const second = (await executor.enqueue(task, 2)).result()
     const later = (await executor.enqueue(task, 3, { delay: '1h' })).result()
@@ -260,7 +279,10 @@ describe('close', () => {
         return new Promise(() => {})
       },
     })
-    const { executor, only } = recorded({ tasks: [task], clock, shieldGrace: '5s' }, { complete: true })
+    const { executor, only } = recorded(
+      { tasks: [task], clock, shieldGrace: '5s' },
+      { complete: true },
+    )
     await executor.enqueue(task)
     await clock.settle()
     const closed = executor.close({ grace: '1s' })
@@ -276,10 +298,18 @@ describe('close', () => {
   test('of a hundred thousand waiting tasks is in time', async () => {
     const hold = defineTask({ name: 'hold', run: () => new Promise(() => {}) })
     const record = recorder()
-    const executor = createExecutor({ tasks: [hold], observers: [record], concurrency: 1, maxQueued: Infinity })
+    const executor = createExecutor({
+      tasks: [hold],
+      observers: [record],
+      concurrency: 1,
+      maxQueued: Infinity,
+    })
     await executor.enqueue(hold)
     await executor.enqueueMany(
-      Array.from({ length: 100_000 }, (_, index) => ({ task: hold, options: { priority: (index * 7919) % 101 } })),
+      Array.from({ length: 100_000 }, (_, index) => ({
+        task: hold,
+        options: { priority: (index * 7919) % 101 },
+      })),
     )
     const startedAt = performance.now()
     await executor.close({ grace: 0 })
@@ -288,7 +318,9 @@ describe('close', () => {
   })
 
   test('waits for inserts under way: what was accepted is not started after it', async () => {
-    const backend = faultyBackend(memoryBackend(), ({ method }) => (method === 'insert' ? { slowMs: 30 } : undefined))
+    const backend = faultyBackend(memoryBackend(), ({ method }) =>
+      method === 'insert' ? { slowMs: 30 } : undefined,
+    )
     let runs = 0
     const task = defineTask({ name: 'counts', run: () => void (runs += 1) })
     const { executor, types } = recorded({ tasks: [task], backend }, { complete: true })
@@ -311,7 +343,11 @@ describe('close, whatever hangs', () => {
     ['the store', () => 'hang' as const, {}],
     ['an observer at close', () => undefined, { close: hang }],
     ['an observer at flush', () => undefined, { flush: hang }],
-    ['the store, and observers at flush and close', () => 'hang' as const, { flush: hang, close: hang }],
+    [
+      'the store, and observers at flush and close',
+      () => 'hang' as const,
+      { flush: hang, close: hang },
+    ],
   ])('%s: it ends within 3 s after the graces', async (_what, fault, methods) => {
     const clock = manualClock()
     let isHanging = false
@@ -350,7 +386,8 @@ describe('close, whatever hangs', () => {
     // After the last event only the fallback logger is left to be told.
     expect(warnings.length).toBe('close' in methods || 'flush' in methods ? 1 : 0)
     // Nobody waits for ever: what was asked of the store is answered.
-    if (fault() === 'hang') await expect(result).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' })
+    if (fault() === 'hang')
+      await expect(result).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' })
   })
 
   test('the store at its opening: the start is told', async () => {
@@ -375,7 +412,13 @@ describe('close, whatever hangs', () => {
     const backend = faultyBackend(durableMemory(), () => (isHanging ? 'hang' : undefined))
     const end = gate()
     const task = defineTask({ name: 'ends', run: () => end.promise })
-    const executor = createExecutor({ tasks: [task], backend, clock, observers: [], shieldGrace: 0 })
+    const executor = createExecutor({
+      tasks: [task],
+      backend,
+      clock,
+      observers: [],
+      shieldGrace: 0,
+    })
     const handle = await executor.enqueue(task)
     const result = handle.result()
     result.catch(() => {})
@@ -461,7 +504,10 @@ describe('pause', () => {
     const end = gate()
     const hold = defineTask({ name: 'hold', run: () => end.promise })
     const quick = defineTask({ name: 'quick', run: (input: number) => input })
-    const { executor, types, only } = recorded({ tasks: [hold, quick], concurrency: 5 }, { complete: true })
+    const { executor, types, only } = recorded(
+      { tasks: [hold, quick], concurrency: 5 },
+      { complete: true },
+    )
     const running = await executor.enqueue(hold)
     await waitFor(() => only('attempt.started').length === 1)
     executor.pause()
@@ -474,7 +520,10 @@ describe('pause', () => {
     executor.resume()
     executor.resume()
     expect(await waiting.result()).toBe(7)
-    expect(types().filter((type) => type.startsWith('queue.'))).toEqual(['queue.paused', 'queue.resumed'])
+    expect(types().filter((type) => type.startsWith('queue.'))).toEqual([
+      'queue.paused',
+      'queue.resumed',
+    ])
     expect(only('queue.paused')[0]).toMatchObject({ queue: '*', level: 'info' })
   })
 

@@ -23,7 +23,11 @@ describe('timeout', () => {
     expect((await handle.record())?.status).toBe('running')
     expect(signal?.aborted).toBe(false)
     await clock.advance(1)
-    expect(signal?.reason).toMatchObject({ code: 'TASK_TIMEOUT', reason: 'timeout', timeoutMs: 2_000 })
+    expect(signal?.reason).toMatchObject({
+      code: 'TASK_TIMEOUT',
+      reason: 'timeout',
+      timeoutMs: 2_000,
+    })
     expect(await handle.record()).toMatchObject({
       status: 'failed',
       reason: 'timeout',
@@ -36,13 +40,21 @@ describe('timeout', () => {
       cause: { code: 'TASK_TIMEOUT' },
     })
     expect(only('attempt.failed')[0]).toMatchObject({ reason: 'timeout', durationMs: 2_000 })
-    expect(only('task.failed')[0]).toMatchObject({ reason: 'timeout', durationMs: 2_000, totalMs: 2_000 })
+    expect(only('task.failed')[0]).toMatchObject({
+      reason: 'timeout',
+      durationMs: 2_000,
+      totalMs: 2_000,
+    })
 
     await clock.advance(700)
     end.open('late')
     await clock.settle()
     expect(types(handle.id).slice(4)).toEqual(['attempt.overrun', 'attempt.discarded'])
-    expect(only('attempt.overrun')[0]).toMatchObject({ overrunMs: 700, attempt: 0, status: 'failed' })
+    expect(only('attempt.overrun')[0]).toMatchObject({
+      overrunMs: 700,
+      attempt: 0,
+      status: 'failed',
+    })
     expect(only('attempt.discarded')[0]).toMatchObject({ reason: 'late' })
     expect((await handle.record())?.status).toBe('failed')
   })
@@ -73,7 +85,10 @@ describe('timeout', () => {
     const handle = await executor.enqueue(task)
     await clock.advance(60_000)
     expect(types(handle.id)).toEqual([
-      'task.enqueued', 'attempt.started', 'attempt.failed', 'task.failed',
+      'task.enqueued',
+      'attempt.started',
+      'attempt.failed',
+      'task.failed',
     ])
     expect(executor.stats().running).toBe(0)
   })
@@ -94,15 +109,26 @@ describe('timeout', () => {
     const behind = await executor.enqueue(other)
     await clock.advance(10_000)
     expect(types(handle.id)).toEqual([
-      'task.enqueued', 'attempt.started', 'attempt.failed', 'task.retrying',
+      'task.enqueued',
+      'attempt.started',
+      'attempt.failed',
+      'task.retrying',
     ])
     expect(executor.stats()).toMatchObject({ running: 1, queued: 1 })
     expect((await behind.record())?.status).toBe('pending')
 
     ends[0]?.open()
     await clock.settle()
-    expect(types(handle.id).slice(4)).toEqual(['attempt.overrun', 'attempt.discarded', 'attempt.started'])
-    expect(only('attempt.overrun')[0]).toMatchObject({ attempt: 0, status: 'retrying', overrunMs: 9_000 })
+    expect(types(handle.id).slice(4)).toEqual([
+      'attempt.overrun',
+      'attempt.discarded',
+      'attempt.started',
+    ])
+    expect(only('attempt.overrun')[0]).toMatchObject({
+      attempt: 0,
+      status: 'retrying',
+      overrunMs: 9_000,
+    })
     expect((await behind.record())?.status).toMatch(/pending|succeeded/)
     ends[1]?.open()
     await clock.settle()
@@ -131,7 +157,9 @@ describe('timeout', () => {
 
     ends[0]?.open()
     await clock.settle()
-    expect(only('attempt.discarded')).toMatchObject([{ attempt: 0, retriesUsed: 0, status: 'running' }])
+    expect(only('attempt.discarded')).toMatchObject([
+      { attempt: 0, retriesUsed: 0, status: 'running' },
+    ])
     expect(only('attempt.overrun')).toHaveLength(1)
     ends[1]?.open()
     await clock.settle()
@@ -154,7 +182,13 @@ describe('timeout', () => {
     const { executor, only } = recorded({ tasks: [task], clock })
     const handle = await executor.enqueue(task)
     await clock.advance(5_000)
-    expect(only('attempt.failed').map(({ attempt, reason, durationMs }) => [attempt, reason, durationMs])).toEqual([
+    expect(
+      only('attempt.failed').map(({ attempt, reason, durationMs }) => [
+        attempt,
+        reason,
+        durationMs,
+      ]),
+    ).toEqual([
       [0, 'timeout', 1_000],
       [1, 'timeout', 1_000],
       [2, 'timeout', 1_000],
@@ -218,14 +252,23 @@ describe('softTimeout', () => {
     const { executor } = recorded({ tasks: [task], clock })
     const handle = await executor.enqueue(task)
     await clock.advance(1_000)
-    expect(signal?.reason).toMatchObject({ code: 'TASK_TIMEOUT', reason: 'soft_timeout', timeoutMs: 1_000 })
+    expect(signal?.reason).toMatchObject({
+      code: 'TASK_TIMEOUT',
+      reason: 'soft_timeout',
+      timeoutMs: 1_000,
+    })
     end.open('in time')
     expect(await handle.result()).toBe('in time')
   })
 
   test.each([
     ['the reason itself', (signal: AbortSignal) => signal.reason as Error, 'timeout'],
-    ['an AbortError', (signal: AbortSignal) => new DOMException('stop', { name: 'AbortError', cause: signal.reason }), 'timeout'],
+    [
+      'an AbortError',
+      (signal: AbortSignal) =>
+        new DOMException('stop', { name: 'AbortError', cause: signal.reason }),
+      'timeout',
+    ],
     ['an error of its own', () => new Error('rolled back'), 'error'],
   ])('of a body that then rejects with %s fails with reason %s', async (_what, errorOf, reason) => {
     const clock = manualClock()
@@ -264,7 +307,9 @@ describe('softTimeout', () => {
 
   test('above timeout is refused, on the merged options', async () => {
     const run = (): void => {}
-    expect(() => defineTask({ name: 'x', softTimeout: '2s', timeout: '1s', run })).toThrow(/softTimeout/)
+    expect(() => defineTask({ name: 'x', softTimeout: '2s', timeout: '1s', run })).toThrow(
+      /softTimeout/,
+    )
     const task = defineTask({ name: 'x', softTimeout: '2s', run })
     const { executor } = recorded({ tasks: [task] })
     await expect(executor.enqueue(task, undefined, { timeout: '1s' })).rejects.toMatchObject({

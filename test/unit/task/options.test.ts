@@ -167,7 +167,7 @@ describe('resolveOptions', () => {
     ['onStart', 'x'],
     ['onError', [hook, null]],
   ])('refuses %s: %o, naming it', (name, value) => {
-    expect(() => resolveOptions({ [name]: value } as ExecutionOptions, 'task "t": ')).toThrow(
+    expect(() => resolveOptions({ [name]: value }, 'task "t": ')).toThrow(
       expect.objectContaining({
         code: 'INVALID_OPTIONS',
         option: expect.stringMatching(new RegExp(`^${name}`)),

@@ -66,19 +66,17 @@ describe('serializeError', () => {
       'getters that throw',
       Object.defineProperties(
         {},
-        {
-          ...Object.fromEntries(
-            ['name', 'message', 'stack', 'code', 'cause', 'mine', 'toJSON'].map((key) => [
-              key,
-              {
-                enumerable: true,
-                get(): never {
-                  throw new Error(key)
-                },
+        Object.fromEntries(
+          ['name', 'message', 'stack', 'code', 'cause', 'mine', 'toJSON'].map((key) => [
+            key,
+            {
+              enumerable: true,
+              get(): never {
+                throw new Error(key)
               },
-            ]),
-          ),
-        },
+            },
+          ]),
+        ),
       ),
     ],
     [

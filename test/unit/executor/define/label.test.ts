@@ -39,7 +39,9 @@ describe('label', () => {
     expect(await (await executor.enqueue(task, { id: 7 })).result()).toBe('Order 7')
     expect(calls).toBe(1)
     expect(
-      await (await executor.enqueue(task, { id: 8 }, { label: ({ id }) => `Rush ${id}` })).result(),
+      await (
+        await executor.enqueue(task, { id: 8 }, { label: ({ id }: { id: number }) => `Rush ${id}` })
+      ).result(),
     ).toBe('Rush 8')
     expect(
       await (await executor.enqueue(task, { id: 9 }, { label: null })).result(),

@@ -239,7 +239,7 @@ describe('whatever a body throws', () => {
       throws: [Transient],
     }
     const sync = flaky(9, options, () => thrown)
-    const later = defineTask({ ...options, name: 'later', run: () => Promise.reject(thrown) }) // eslint-disable-line typescript/prefer-promise-reject-errors
+    const later = defineTask({ ...options, name: 'later', run: () => Promise.reject(thrown) })
     const { executor, types } = recorded({ tasks: [sync, later] })
     for (const task of [sync, later]) {
       const handle = await executor.enqueue(task)

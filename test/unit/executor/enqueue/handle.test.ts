@@ -44,11 +44,12 @@ describe.each(stores)('enqueue, on $name', ({ create }) => {
   it('takes the input as it is at the call: changing it afterwards changes nothing', async () => {
     const open = create()
     const { executor } = recorded({ backend: open(), tasks: [add] })
-    await executor.start()
-    const input = { a: 1, b: 2 }
-    const enqueued = executor.enqueue(add, input)
-    input.a = 100
-    expect(await (await enqueued).result()).toBe(3)
+    for (const when of ['before the start', 'while it is open']) {
+      const input = { a: 1, b: 2 }
+      const enqueued = executor.enqueue(add, input)
+      input.a = 100
+      expect([when, await (await enqueued).result()]).toEqual([when, 3])
+    }
   })
 })
 
@@ -115,11 +116,9 @@ describe('a handle', () => {
     const handle = await executor.enqueue('elsewhere', 1)
     await clock.settle()
     const idle = clock.pendingTimers
-    const wait = expect(handle.result({ timeout: '3s' })).rejects.toMatchObject({
-      code: 'RESULT_UNAVAILABLE',
-    })
+    const wait = handle.result({ timeout: '3s' }).catch((error: unknown) => error)
     await clock.advance(3_000)
-    await wait
+    expect(await wait).toMatchObject({ code: 'RESULT_UNAVAILABLE' })
     await clock.advance(2_000)
     expect(clock.pendingTimers).toBe(idle)
   })

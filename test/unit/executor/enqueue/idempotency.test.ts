@@ -47,7 +47,7 @@ describe.each(stores)('an idempotency key, on $name', ({ create }) => {
   })
 
   it('makes one task of a hundred calls at once', async () => {
-    const { executor } = recorded({ backend: create()(), tasks: [pay] })
+    const { executor } = joined({ backend: create()(), tasks: [pay] })
     const handles = await Promise.all(
       Array.from({ length: 100 }, () => executor.enqueue(pay, { amount: 7 }, key)),
     )
