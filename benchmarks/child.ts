@@ -1,17 +1,16 @@
-/** One subject in a process of its own, with a heap and compiled code that no other subject has touched. */
+/** One case in a process of its own: no other case has touched its heap or the types its code was compiled for. */
 
-import type { Report } from './report.ts'
+import type { Case } from './rounds.ts'
+import { subjects } from './subjects.ts'
 
-export const subjects: Readonly<Record<string, () => Promise<Report>>> = {
-  core: async () => (await import('./core.ts')).core(),
-  log: async () => (await import('./log.ts')).log(),
-  sqlite: async () => (await import('./sqlite.ts')).sqlite(),
-  import: async () => (await import('./import.ts')).imports(),
-}
+const [subjectName = '', caseName] = process.argv.slice(2)
+const subject = await subjects[subjectName]?.()
+const measured = subject?.cases().find(({ name }) => name === caseName)
+if (measured === undefined) throw new Error(`no case "${caseName}" in "${subjectName}"`)
 
-if (import.meta.main) {
-  const measure = subjects[process.argv[2] ?? '']
-  if (measure === undefined) throw new Error(`no subject "${process.argv[2]}"`)
-  const report = await measure()
-  process.send?.(report)
+process.on('message', () => void measure(measured))
+
+async function measure({ run }: Case): Promise<void> {
+  const value = await run()
+  process.send?.(value)
 }

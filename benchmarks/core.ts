@@ -4,54 +4,67 @@ import fastq from 'fastq'
 import pLimit from 'p-limit'
 import PQueue from 'p-queue'
 import { createExecutor, defineTask, taskLog, type Observer } from '../src/index.ts'
-import type { Report } from './report.ts'
-import { expectEqual, find, interleave, rateOf, ratiosTo, type Case } from './rounds.ts'
+import { mailTo, sumOfMails, type Mail } from './mail.ts'
+import { expectEqual, find, rateOf, ratiosTo, type Case } from './rounds.ts'
+import type { Subject } from './subjects.ts'
 import { ownVersion, versionOf } from './versions.ts'
-
-interface Mail {
-  readonly userId: number
-  readonly to: string
-}
 
 const TASKS = 30_000
 const CONCURRENCY = 100
-/** Lifecycle events of a task that succeeds: enqueued, started, succeeded. */
-const EVENTS = 3
-const LINES = 5
+/** Of a task that succeeds: enqueued, started, succeeded. */
+const LIFECYCLE_EVENTS = 3
+const OURS = 'plainsight, one observer'
 
-export async function core(): Promise<Report> {
-  const cases = [
-    plainsight('plainsight, one observer', { events: EVENTS }),
-    plainsight('plainsight, no observer', { events: 0 }),
-    plainsight('plainsight, one observer, five log lines', { events: EVENTS + LINES }),
+export const core: Subject = {
+  title: 'Core: tasks in memory',
+  isolated: true,
+  rounds: 21,
+  warmUps: 5,
+  cases: () => [
+    plainsight(OURS, { observed: true, lines: 0 }),
+    plainsight('plainsight, no observer', { observed: false, lines: 0 }),
+    plainsight('plainsight, one observer, five log lines', { observed: true, lines: 5 }),
     pQueue(),
-    limit(),
+    limited(),
     fastqPromise(),
-  ]
-  const series = await interleave(cases, { rounds: 15, warmUps: 3 })
-  const ours = find(series, 'plainsight, one observer')
-  const target = { bound: 'at least', unit: '×' } as const
-  return {
-    title: 'Core: tasks in memory',
-    unit: 'tasks/s',
-    series,
-    reference: find(series, 'p-queue'),
-    targets: [
-      { ...target, what: 'core, tasks/s beside p-queue', limit: 1.5, values: ratiosTo(ours, find(series, 'p-queue')) },
-      { ...target, what: 'core, tasks/s beside p-limit', limit: 0.5, values: ratiosTo(ours, find(series, 'p-limit')) },
-    ],
-    notes: [
-      `${TASKS.toLocaleString('en')} tasks per round, 100 enqueued per turn of the event loop, concurrency ${CONCURRENCY}, the same ` +
-        'asynchronous body without work. Ours include a record with a uuid, the input through JSON and back, async ' +
-        'context, and three events to an observer that counts them; the rivals call a function.',
-    ],
-  }
+  ],
+  report(series) {
+    const ours = find(series, OURS)
+    const target = { bound: 'at least', unit: '×' } as const
+    return {
+      title: this.title,
+      unit: 'tasks/s',
+      series,
+      reference: find(series, 'p-queue'),
+      targets: [
+        {
+          ...target,
+          what: 'core, tasks/s beside p-queue',
+          limit: 1.5,
+          values: ratiosTo(ours, find(series, 'p-queue')),
+        },
+        {
+          ...target,
+          what: 'core, tasks/s beside p-limit',
+          limit: 0.5,
+          values: ratiosTo(ours, find(series, 'p-limit')),
+        },
+      ],
+      notes: [
+        `${TASKS.toLocaleString('en')} tasks per round, 100 enqueued per turn of the event loop, concurrency ${CONCURRENCY}, the same ` +
+          'asynchronous body without work. Ours include a record with a uuid, the input through JSON and back, async ' +
+          'context, and three events to an observer that counts them; the rivals call a function.',
+      ],
+    }
+  },
 }
 
-function plainsight(name: string, { events }: { readonly events: number }): Case {
+function plainsight(
+  name: string,
+  { observed, lines }: { readonly observed: boolean; readonly lines: number },
+): Case {
   let sum = 0
   let received = 0
-  const lines = events > EVENTS ? LINES : 0
   const send = defineTask({
     name: 'send',
     run: async ({ userId }: Mail) => {
@@ -65,12 +78,16 @@ function plainsight(name: string, { events }: { readonly events: number }): Case
       received += 1
     },
   }
-  const observers = events > 0 ? [observer] : []
+  // One for all rounds, as a program has it; so have the rivals.
+  const executor = createExecutor({
+    tasks: [send],
+    observers: observed ? [observer] : [],
+    concurrency: CONCURRENCY,
+  })
   return {
     name,
     version: ownVersion(),
     async run() {
-      const executor = createExecutor({ tasks: [send], observers, concurrency: CONCURRENCY })
       await executor.start()
       sum = 0
       received = 0
@@ -79,85 +96,65 @@ function plainsight(name: string, { events }: { readonly events: number }): Case
         (index) => void executor.enqueue(send, mailTo(index)),
         () => executor.drain(),
       )
-      expectEqual(`${name}: sum of inputs`, sum, SUM)
-      expectEqual(`${name}: events`, received, TASKS * events)
-      await executor.close()
+      expectEqual(`${name}: sum of inputs`, sum, sumOfMails(TASKS))
+      const events = observed ? TASKS * (LIFECYCLE_EVENTS + lines) : 0
+      expectEqual(`${name}: events`, received, events)
       return rate
     },
   }
 }
 
 function pQueue(): Case {
-  return {
-    name: 'p-queue',
-    version: versionOf('p-queue'),
-    async run() {
-      let sum = 0
-      const queue = new PQueue({ concurrency: CONCURRENCY })
-      const send = async ({ userId }: Mail): Promise<void> => {
-        sum += userId
-      }
-      const rate = await rateOf(
-        TASKS,
-        (index) => {
-          const mail = mailTo(index)
-          void queue.add(() => send(mail))
-        },
-        () => queue.onIdle(),
-      )
-      expectEqual('p-queue: sum of inputs', sum, SUM)
-      return rate
-    },
-  }
+  const queue = new PQueue({ concurrency: CONCURRENCY })
+  return rival('p-queue', (send) => ({
+    enqueue: (mail) => void queue.add(() => send(mail)),
+    idle: () => queue.onIdle(),
+  }))
 }
 
-function limit(): Case {
-  return {
-    name: 'p-limit',
-    version: versionOf('p-limit'),
-    async run() {
-      let sum = 0
-      const limited = pLimit(CONCURRENCY)
-      const send = async ({ userId }: Mail): Promise<void> => {
-        sum += userId
-      }
-      let last: Promise<void> | undefined
-      const rate = await rateOf(
-        TASKS,
-        (index) => {
-          last = limited(send, mailTo(index))
-        },
-        // Of equal bodies, the last to be enqueued is the last to end.
-        () => last,
-      )
-      expectEqual('p-limit: sum of inputs', sum, SUM)
-      return rate
-    },
-  }
+function limited(): Case {
+  const limit = pLimit(CONCURRENCY)
+  return rival('p-limit', (send) => {
+    let last: Promise<void> | undefined
+    return {
+      enqueue(mail) {
+        last = limit(send, mail)
+      },
+      // Of equal bodies, the last to be enqueued is the last to end.
+      idle: () => last,
+    }
+  })
 }
 
 function fastqPromise(): Case {
+  return rival('fastq', (send) => {
+    const queue = fastq.promise(send, CONCURRENCY)
+    return { enqueue: (mail) => void queue.push(mail), idle: () => queue.drained() }
+  })
+}
+
+interface Queue {
+  enqueue(mail: Mail): void
+  idle(): unknown
+}
+
+function rival(name: string, queueOf: (send: (mail: Mail) => Promise<void>) => Queue): Case {
+  let sum = 0
+  const queue = queueOf(async ({ userId }) => {
+    sum += userId
+  })
   return {
-    name: 'fastq.promise',
-    version: versionOf('fastq'),
+    name: name === 'fastq' ? 'fastq.promise' : name,
+    version: versionOf(name),
     async run() {
-      let sum = 0
-      const queue = fastq.promise(async ({ userId }: Mail): Promise<void> => {
-        sum += userId
-      }, CONCURRENCY)
+      sum = 0
       const rate = await rateOf(
         TASKS,
-        (index) => void queue.push(mailTo(index)),
-        () => queue.drained(),
+        (index) => queue.enqueue(mailTo(index)),
+        () => queue.idle(),
       )
-      expectEqual('fastq: sum of inputs', sum, SUM)
+      expectEqual(`${name}: sum of inputs`, sum, sumOfMails(TASKS))
       return rate
     },
   }
 }
-
-function mailTo(userId: number): Mail {
-  return { userId, to: 'ada@example.com' }
-}
-
-const SUM = (TASKS * (TASKS - 1)) / 2

@@ -3,8 +3,8 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Report } from './report.ts'
-import { find, interleave, type Case, type Series } from './rounds.ts'
+import { find, type Case, type Series } from './rounds.ts'
+import type { Subject } from './subjects.ts'
 import { ownVersion, versionOf } from './versions.ts'
 
 const repository = join(import.meta.dirname, '..')
@@ -21,42 +21,49 @@ const MODULES = [
   'bullmq',
 ]
 
-export async function imports(): Promise<Report> {
-  buildPackage()
-  const inside = new Map<string, number[]>(MODULES.map((name) => [name, []]))
-  const cases = [
-    caseOf(EMPTY, undefined, '', () => {}),
-    ...MODULES.map((name) => {
-      const code = `const t = performance.now(); await import('${name}'); process.stdout.write(String(performance.now() - t))`
-      return caseOf(name, versionFor(name), code, (output) => inside.get(name)?.push(Number(output)))
-    }),
-  ]
-  const warmUps = 1
-  const walls = await interleave(cases, { rounds: 21, warmUps })
-  const empty = find(walls, EMPTY)
-  const series: Series[] = MODULES.map((name) => {
-    const { version, values } = find(walls, name)
-    const added = values.map((value, round) => value - (empty.values[round] ?? Number.NaN))
-    return { name: `import '${name}'`, version, values: added }
-  })
-  const insides: Series[] = MODULES.map((name) => {
-    const values = inside.get(name)?.slice(warmUps) ?? []
-    return { name: `await import('${name}'), inside`, version: versionFor(name), values }
-  })
-  const ours = find(series, "import 'plainsight'")
-  return {
-    title: 'Import: what a process pays at its start',
-    unit: 'ms',
-    series: [...series, ...insides, empty],
-    reference: find(series, "import 'bullmq'"),
-    targets: [
-      { what: "import 'plainsight'", bound: 'at most', limit: 10, unit: 'ms', values: ours.values },
-    ],
-    notes: [
-      'A process per value, without a compile cache; ours is the built package. The first rows are whole processes minus the ' +
-        'empty process of the same round, the rows "inside" are what `performance.now()` says around the import.',
-    ],
-  }
+const INSIDE = ', as timed inside'
+
+export const imports: Subject = {
+  title: 'Import: what a process pays at its start',
+  isolated: false,
+  rounds: 21,
+  warmUps: 1,
+  cases() {
+    buildPackage()
+    return [
+      wholeProcess(EMPTY, undefined, ''),
+      ...MODULES.map((name) => wholeProcess(name, versionFor(name), `await import('${name}')`)),
+      ...MODULES.map((name) => timedInside(name)),
+    ]
+  },
+  report(measured) {
+    const empty = find(measured, EMPTY)
+    const wholes = MODULES.map((name): Series => {
+      const { version, values } = find(measured, name)
+      const added = values.map((value, round) => value - (empty.values[round] ?? Number.NaN))
+      return { name, version, values: added }
+    })
+    const insides = MODULES.map((name) => find(measured, name + INSIDE))
+    return {
+      title: this.title,
+      unit: 'ms',
+      series: [...wholes, ...insides, empty],
+      reference: find(wholes, 'bullmq'),
+      targets: [
+        {
+          what: "import 'plainsight'",
+          bound: 'at most',
+          limit: 10,
+          unit: 'ms',
+          values: find(wholes, 'plainsight').values,
+        },
+      ],
+      notes: [
+        'A process per value, without a compile cache; ours is the built package. The first rows are whole processes, minus ' +
+          'the empty process of the same round; the rows "as timed inside" are what `performance.now()` says around the import.',
+      ],
+    }
+  },
 }
 
 /** What a user has installed: the build, under its own name and behind its own exports. */
@@ -72,25 +79,29 @@ function buildPackage(): void {
   if (status !== 0) console.error('bench: the build has type errors, see above; measuring it anyway')
 }
 
-function caseOf(
-  name: string,
-  version: string | undefined,
-  code: string,
-  onOutput: (output: string) => void,
-): Case {
+/** The milliseconds of a whole process that runs `code`. */
+function wholeProcess(name: string, version: string | undefined, code: string): Case {
   return {
     name,
     version,
     run() {
-      const args = ['--input-type=module', '--eval', code]
       const startedAt = performance.now()
-      const child = spawnSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8' })
-      const tookMs = performance.now() - startedAt
-      if (child.status !== 0) throw new Error(`import of ${name} failed: ${child.stderr}`)
-      onOutput(child.stdout)
-      return tookMs
+      runNode(code)
+      return performance.now() - startedAt
     },
   }
+}
+
+function timedInside(name: string): Case {
+  const code = `const t = performance.now(); await import('${name}'); process.stdout.write(String(performance.now() - t))`
+  return { name: name + INSIDE, version: versionFor(name), run: () => Number(runNode(code)) }
+}
+
+function runNode(code: string): string {
+  const args = ['--input-type=module', '--eval', code]
+  const child = spawnSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8' })
+  if (child.status !== 0) throw new Error(`${code} failed: ${child.stderr}`)
+  return child.stdout
 }
 
 function versionFor(module: string): string {

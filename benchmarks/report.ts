@@ -1,7 +1,6 @@
 /** What a subject reports, and the Markdown of it. */
 
-import type { Series, Spread } from './rounds.ts'
-import { ratiosTo, spreadOf } from './rounds.ts'
+import { ratiosTo, spreadOf, type Series, type Spread } from './rounds.ts'
 
 /** What one subject has measured. */
 export interface Report {

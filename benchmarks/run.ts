@@ -4,13 +4,13 @@
  * Prints one Markdown table per subject and one of all targets, and writes everything to results/latest.json.
  */
 
-import { fork } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { arch, cpus, loadavg, release } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { subjects } from './child.ts'
 import { reportText, targetsText, type Report } from './report.ts'
+import { measure } from './rounds.ts'
+import { subjects, type Subject } from './subjects.ts'
 
 const { positionals } = parseArgs({ allowPositionals: true })
 const unknown = positionals.filter((name) => !Object.hasOwn(subjects, name))
@@ -33,7 +33,8 @@ async function main(names: readonly string[]): Promise<void> {
   console.log(`Node ${machine.node}, ${machine.cpu}, ${machine.system}, ${machine.date}`)
   const reports: Report[] = []
   for (const name of names) {
-    const report = await measure(name)
+    const subject = (await subjects[name]?.()) as Subject
+    const report = subject.report(await measure(name, subject))
     console.log(`\n${reportText(report)}`)
     reports.push(report)
   }
@@ -45,19 +46,4 @@ async function main(names: readonly string[]): Promise<void> {
   mkdirSync(results, { recursive: true })
   const text = JSON.stringify({ ...machine, loadAfter, reports }, null, 2)
   writeFileSync(join(results, 'latest.json'), `${text}\n`)
-}
-
-function measure(name: string): Promise<Report> {
-  return new Promise((resolve, reject) => {
-    const child = fork(join(import.meta.dirname, 'child.ts'), [name])
-    let report: Report | undefined
-    child.on('message', (message) => {
-      report = message as Report
-    })
-    child.on('error', reject)
-    child.on('exit', (code, signal) => {
-      if (report !== undefined && code === 0) resolve(report)
-      else reject(new Error(`the benchmark "${name}" ended with ${signal ?? code} and no result`))
-    })
-  })
 }

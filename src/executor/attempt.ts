@@ -1,18 +1,17 @@
 /** Runs one attempt from its start to its outcome, and gives the slot back when its body is over. */
 
 import type { RunOperation, RunResult } from '../observers/observer.ts'
-import { runInScope } from '../context/scope.ts'
-import { adopt, isThenable } from '../events/bus.ts'
 import * as lifecycle from '../events/lifecycle.ts'
-import { describeValue } from '../task/describe.ts'
-import { TaskCancelledError, TaskInterruptedError, TaskTimeoutError, type InputInvalidError } from '../task/errors.ts'
+import { TaskCancelledError, TaskInterruptedError } from '../task/errors.ts'
 import { attemptOf, maxAttemptsOf, type CancelRequest, type TaskState } from '../task/record.ts'
 import { isTerminal } from '../task/status.ts'
 import { transition } from '../task/transition.ts'
-import { validateInput, type Validated } from '../task/validate.ts'
 import { runAround } from './around.ts'
+import { createBodyRunner } from './body.ts'
 import type { Core } from './core.ts'
-import { decide, isAbort, runResultOf, type Decision, type Ending } from './decide.ts'
+import { decide, isAbort, runResultOf } from './decide.ts'
+import type { Decision, Ending } from './decision.ts'
+import { createEndings, type Endings } from './endings.ts'
 import { announceStarted, type LiveTask } from './live-task.ts'
 import type { LogStore } from './log-store.ts'
 import { draftOf } from './new-record.ts'
@@ -20,26 +19,30 @@ import { RunningAttempt } from './running-attempt.ts'
 import { forget, lose, NO_FACTS, settle, writeState } from './settle.ts'
 import { runHooks } from './user-hooks.ts'
 
+/** Outcomes that may be on their way to the store with their slots given back. */
+const MAX_UNWRITTEN = 1_000
+
 /** How long a body may take to settle after a cancel before the task ends without it. */
 export const CANCEL_GRACE_MS = 5_000
 
-export interface Attempts {
+export interface Attempts extends Endings {
   /** Starts the next attempt of a pending task that holds a slot: the record first, then the body. */
   run(live: LiveTask): void
   /** Runs the body of a task that holds a slot and whose record says running. */
   begin(live: LiveTask): void
-  /** Ends a task that is not running here. `then` is told whether the record was ours. */
-  end(live: LiveTask, next: TaskState, then?: (isOurs: boolean) => void): void
-  /** Settles a record whose attempt died with another process: requeued, interrupted, or failed. */
-  recover(live: LiveTask, next: TaskState, then: (isOurs: boolean) => void): void
   /** Asks a running attempt to stop: it has 5 s to settle. */
-  cancel(attempt: RunningAttempt, request: CancelRequest): void
+  cancel(live: LiveTask, request: CancelRequest): void
   /** Ends a running attempt because the executor goes away or lost the record; its body is told first. */
-  interrupt(attempt: RunningAttempt): void
+  interrupt(live: LiveTask): void
 }
 
 export function createAttempts(core: Core, logStore: LogStore): Attempts {
+  const endings = createEndings(core, logStore)
   const { clock, bus, origin, timers } = core
+  // Where a write takes a turn, the start that the record says lies before the events of that turn.
+  const answersAtOnce = core.backend.capabilities.durable === 'none'
+  let unwritten = 0
+  const perform = createBodyRunner(core, { neverBegan, ended: bodyEnded, timedOut: conclude })
 
   function run(live: LiveTask): void {
     // It has left the queue, whatever becomes of it: there is room for another.
@@ -48,12 +51,12 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     const request = live.cancelRequest
     if (request !== undefined) {
       core.engine.release(live)
-      end(live, transition(live.spec, live.state, { type: 'cancel', ...request }, now))
+      endings.end(live, transition(live.spec, live.state, { type: 'cancel', ...request }, now))
       return
     }
     if (live.spec.expiresAt !== undefined && live.spec.expiresAt <= now) {
       core.engine.release(live)
-      end(live, transition(live.spec, live.state, { type: 'expire' }, now))
+      endings.end(live, transition(live.spec, live.state, { type: 'expire' }, now))
       return
     }
     // Due in the store only when it starts: the step between is ours alone.
@@ -72,9 +75,8 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
         // While an end is being written, its answer decides: it may have gone in between the start and this reply.
         if (isOurs || live.isSettling) return
         lose(core, live)
-        if (live.attempt === undefined) return
-        live.attempt.abort(new TaskInterruptedError(live.id, live.name, 'lease_lost'))
-        interrupt(live.attempt)
+        live.attempt?.abort(new TaskInterruptedError(live.id, live.name, 'lease_lost'))
+        interrupt(live)
       }
       const behind = answer.then(
         (results) => arrived(results[0] === 'ok'),
@@ -107,7 +109,7 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     live.attempt = attempt
     live.hasSlot = false
     if (bus.wanted['attempt.started']) {
-      bus.publish(lifecycle.attemptStarted(origin, live, live.state.startedAt ?? clock.now()))
+      bus.publish(lifecycle.attemptStarted(origin, live, answersAtOnce ? (live.state.startedAt ?? 0) : clock.now()))
     }
     announceStarted(live)
     const request = live.cancelRequest
@@ -144,89 +146,9 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     })
   }
 
-  function perform(attempt: RunningAttempt): void {
-    const { live } = attempt
-    const { inputJson } = live.spec
-    try {
-      attempt.input = inputJson === undefined ? undefined : JSON.parse(inputJson)
-    } catch (error) {
-      const why = error instanceof Error ? error.message : describeValue(error)
-      const corrupt = new Error(`task "${live.name}": the stored input is not JSON: ${why}`)
-      bodyNeverBegan(attempt, { type: 'unrunnable', error: corrupt, reason: 'corrupt' })
-      return
-    }
-    const schema = live.registered.task?.schema
-    if (schema === undefined || !live.options.validate) {
-      invoke(attempt)
-      return
-    }
-    const judge = (validated: Validated): void => {
-      if (attempt.isOver) return
-      if (validated.ok) {
-        attempt.input = validated.value
-        invoke(attempt)
-      } else {
-        bodyNeverBegan(attempt, unrunnable(validated.error))
-      }
-    }
-    const validated = validateInput(schema, live.name, attempt.input)
-    if (validated instanceof Promise) void validated.then(judge)
-    else judge(validated)
-  }
-
-  function bodyNeverBegan(attempt: RunningAttempt, ending: Ending): void {
+  function neverBegan(attempt: RunningAttempt, ending: Ending): void {
     attempt.isBodySettled = true
     conclude(attempt, ending)
-  }
-
-  function invoke(attempt: RunningAttempt): void {
-    const { live } = attempt
-    const { options } = live
-    if (options.timeoutMs !== undefined || options.softTimeoutMs !== undefined) setDeadlines(attempt)
-    let answer: unknown
-    try {
-      // With around-hooks their async context has to reach the body; without, the base context does.
-      answer =
-        core.around.wrapRun.length === 0
-          ? core.base.runScoped(attempt, callBody, attempt)
-          : runInScope(attempt, () => callBody(attempt))
-      if (isThenable(answer)) {
-        const promise = isPlainPromise(answer) ? answer : adopt(answer)
-        promise.then(
-          (value) => bodyEnded(attempt, { type: 'resolved', value }),
-          (error: unknown) => bodyEnded(attempt, { type: 'rejected', error }),
-        )
-        return
-      }
-    } catch (error) {
-      bodyEnded(attempt, { type: 'rejected', error })
-      return
-    }
-    bodyEnded(attempt, { type: 'resolved', value: answer })
-  }
-
-  function callBody(attempt: RunningAttempt): unknown {
-    const { live } = attempt
-    runHooks(core, live, 'onStart', attempt.input)
-    return live.registered.task?.body(attempt.input, attempt.context)
-  }
-
-  function setDeadlines(attempt: RunningAttempt): void {
-    const { name, options } = attempt.live
-    const { timeoutMs, softTimeoutMs } = options
-    attempt.deadlines = []
-    if (softTimeoutMs !== undefined) {
-      const error = (): TaskTimeoutError => new TaskTimeoutError(name, softTimeoutMs, 'soft_timeout')
-      attempt.deadlines.push(timers.after(softTimeoutMs, () => attempt.abort(error())))
-    }
-    if (timeoutMs !== undefined) {
-      const expire = (): void => {
-        const error = new TaskTimeoutError(name, timeoutMs)
-        attempt.abort(error)
-        conclude(attempt, { type: 'timeout', error })
-      }
-      attempt.deadlines.push(timers.after(timeoutMs, expire))
-    }
   }
 
   function bodyEnded(attempt: RunningAttempt, ending: Ending): void {
@@ -286,7 +208,13 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
       concluded(attempt, false)
       return
     }
-    const done = (isOurs: boolean): void => concluded(attempt, isOurs)
+    const done = (isOurs: boolean): void => {
+      unwritten -= 1
+      concluded(attempt, isOurs)
+    }
+    unwritten += 1
+    // A body that is over needs no slot while its outcome is written; but outcomes must not pile up without bound.
+    if (attempt.isBodySettled && unwritten <= MAX_UNWRITTEN) releaseSlot(attempt)
     const { outcome, error, expected } = decision
     if (outcome.type === 'success') {
       settle(core, logStore, live, decision.state, NO_FACTS, done)
@@ -303,20 +231,31 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
 
   function concluded(attempt: RunningAttempt, isOurs: boolean): void {
     const { live } = attempt
-    const goOn = (): void => {
+    const tell = live.onAttemptOver
+    live.onAttemptOver = undefined
+    const goOn = (): void | Promise<void> => {
       live.attempt = undefined
-      core.engine.release(live)
-      if (isOurs) comeBack(live)
+      releaseSlot(attempt)
+      return isOurs ? comeBack(live) : undefined
     }
-    if (attempt.isBodySettled) goOn()
-    else attempt.onSlotFree = goOn
+    // All that looks at the state comes first: an inline engine may run the next attempt within `goOn`.
     if (isOurs) afterwards(attempt)
     // What a shutdown requeues is counted among what is left.
     const isLeft = core.phase === 'closing' && !isTerminal(live.state.status)
-    if (!isOurs || (live.state.owner !== core.id && !isLeft)) forget(core, live)
-    const tell = live.onAttemptOver
-    live.onAttemptOver = undefined
-    tell?.()
+    const isGone = !isOurs || (live.state.owner !== core.id && !isLeft)
+    let next: void | Promise<void> = undefined
+    if (attempt.isBodySettled) next = goOn()
+    else attempt.onSlotFree = goOn
+    if (isGone) forget(core, live)
+    if (tell === undefined) return
+    if (next === undefined) tell()
+    else void next.then(tell)
+  }
+
+  function releaseSlot(attempt: RunningAttempt): void {
+    if (attempt.isSlotReleased) return
+    attempt.isSlotReleased = true
+    core.engine.release(attempt.live)
   }
 
   function slotIsFree(attempt: RunningAttempt): void {
@@ -328,10 +267,10 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
   }
 
   /** A task that is not over waits for its next attempt. */
-  function comeBack(live: LiveTask): void {
+  function comeBack(live: LiveTask): void | Promise<void> {
     if (isTerminal(live.state.status) || live.state.owner !== core.id) return
     live.keepAlive = true
-    core.place(live)
+    return core.place(live)
   }
 
   function afterwards(attempt: RunningAttempt): void {
@@ -346,32 +285,9 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     }
   }
 
-  function end(live: LiveTask, next: TaskState, then?: (isOurs: boolean) => void): void {
-    const interrupt = next.status === 'interrupted' ? 'shutdown' : undefined
-    settle(core, logStore, live, next, { interrupt }, (isOurs) => {
-      if (isOurs) {
-        runHooks(core, live, 'onFinal', undefined)
-        core.finished()
-      }
-      forget(core, live)
-      then?.(isOurs)
-    })
-  }
-
-  function recover(live: LiveTask, next: TaskState, then: (isOurs: boolean) => void): void {
-    settle(core, logStore, live, next, { interrupt: 'crash' }, (isOurs) => {
-      if (isOurs && isTerminal(next.status)) {
-        if (next.status === 'failed') runHooks(core, live, 'onError', undefined, next.error)
-        runHooks(core, live, 'onFinal', undefined)
-        core.finished()
-      }
-      if (!isOurs || isTerminal(next.status)) forget(core, live)
-      then(isOurs)
-    })
-  }
-
-  function cancel(attempt: RunningAttempt, request: CancelRequest): void {
-    const { live } = attempt
+  function cancel(live: LiveTask, request: CancelRequest): void {
+    const { attempt } = live
+    if (!(attempt instanceof RunningAttempt)) return
     live.cancelRequest = request
     if (bus.wanted['task.cancel_requested']) {
       bus.publish(lifecycle.cancelRequested(origin, live, clock.now(), request))
@@ -381,18 +297,9 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     attempt.deadlines = [...(attempt.deadlines ?? []), deadline]
   }
 
-  function interrupt(attempt: RunningAttempt): void {
-    conclude(attempt, { type: 'interrupted' })
+  function interrupt(live: LiveTask): void {
+    if (live.attempt instanceof RunningAttempt) conclude(live.attempt, { type: 'interrupted' })
   }
 
-  return { run, begin, end, recover, cancel, interrupt }
-}
-
-/** One whose `then` is the language's own, and so settles once and never throws. */
-function isPlainPromise(answer: PromiseLike<unknown>): boolean {
-  return answer instanceof Promise && answer.then === Promise.prototype.then
-}
-
-function unrunnable(error: InputInvalidError): Ending {
-  return { type: 'unrunnable', error, reason: 'invalid_input' }
+  return { ...endings, run, begin, cancel, interrupt }
 }

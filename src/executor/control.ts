@@ -62,7 +62,7 @@ export function requestHere(core: Core, attempts: Attempts, live: LiveTask, requ
   if (live.cancelRequest !== undefined || live.isDone) return
   const { attempt } = live
   if (attempt !== undefined && !attempt.isOver) {
-    attempts.cancel(attempt, request)
+    attempts.cancel(live, request)
     return
   }
   if (isWaiting(core, live)) {

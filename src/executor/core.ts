@@ -17,11 +17,13 @@ import type { TimerQueue } from '../task/timer-queue.ts'
 import type { LiveTask } from './live-task.ts'
 import type { LiveTasks } from './live-tasks.ts'
 import type { ResolvedExecutorOptions } from './options.ts'
-import type { TakenOver } from './placement.ts'
 import type { Registry } from './registry.ts'
 
 /** `open`: takes work; `closing`: children only; `closed`: nothing. */
 export type Phase = 'new' | 'starting' | 'open' | 'closing' | 'closed'
+
+/** What becomes of a record that this executor has claimed or adopted. */
+export type TakenOver = 'claimed' | 'requeued' | 'interrupted' | 'failed'
 
 /** The around-hooks of the attached observers, by kind; empty lists cost nothing. */
 export interface AroundObservers {
@@ -79,7 +81,7 @@ export interface Core {
   /** Begins the attempt of a task that has a slot and whose record says running: soon, in the base context. */
   startSoon(live: LiveTask): void
   /** Hands a task that waits to the engine, or ends it: it was cancelled meanwhile, or has expired. */
-  place(live: LiveTask): void
+  place(live: LiveTask): void | Promise<void>
   /** Takes in a record that the store has given to this executor. */
   takeOver(stored: StoredRecord): Promise<TakenOver>
   /** Ends a record that was just claimed, without placing it. */

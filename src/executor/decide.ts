@@ -4,36 +4,15 @@ import type { RunResult } from '../observers/observer.ts'
 import { ResultUnavailableError, TaskCancelledError, TaskInterruptedError, TaskTimeoutError } from '../task/errors.ts'
 import { stringifyLoose } from '../task/json.ts'
 import type { Outcome } from '../task/outcome.ts'
-import { attemptOf, retriesUsedOf, type TaskState } from '../task/record.ts'
+import { attemptOf, retriesUsedOf } from '../task/record.ts'
 import { decideRetry } from '../task/retry.ts'
 import { serializeError, type SerializedError } from '../task/serialized-error.ts'
 import { transition } from '../task/transition.ts'
 import type { RunOptions } from '../task/options.ts'
 import type { Core } from './core.ts'
 import type { LiveTask } from './live-task.ts'
+import type { Decision, Ending } from './decision.ts'
 import type { RunningAttempt } from './running-attempt.ts'
-
-/** How an attempt came to its end. */
-export type Ending =
-  | { readonly type: 'resolved'; readonly value: unknown }
-  | { readonly type: 'rejected'; readonly error: unknown }
-  | { readonly type: 'timeout'; readonly error: TaskTimeoutError }
-  /** It never reached the body: the stored input cannot be read, or does not satisfy the schema any more. */
-  | { readonly type: 'unrunnable'; readonly error: Error; readonly reason: 'invalid_input' | 'corrupt' }
-  /** A cancel whose time to settle is over. */
-  | { readonly type: 'cancelled' }
-  /** The executor goes away. */
-  | { readonly type: 'interrupted' }
-
-export interface Decision {
-  readonly outcome: Outcome
-  readonly state: TaskState
-  /** The error as events show it; the stored one may say less. */
-  readonly error: SerializedError | undefined
-  readonly expected: boolean
-  /** What the body threw, or its timeout. */
-  readonly thrown: unknown
-}
 
 export function decide(core: Core, attempt: RunningAttempt, ending: Ending): Decision {
   const { live } = attempt

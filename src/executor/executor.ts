@@ -198,7 +198,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     },
     reportBackendError: createBackendErrors(bus, origin, clock, timers),
     startSoon: starts.begin,
-    place: (live) => void placeTask(core, attempts, live),
+    place: (live) => placeTask(core, attempts, live),
     takeOver: (stored) => takeOverRecord(core, attempts, stored),
     endUnplaced: (stored, next) => endUnplaced(core, attempts, stored, next),
     getRecord: (taskId) => getRecord(core, taskId),

@@ -6,7 +6,16 @@ import type { ContextFields, CancelRequest, LogLine, Progress, TaskSpec, TaskSta
 import type { Deadline } from '../task/timer-queue.ts'
 import type { RunOptions } from '../task/options.ts'
 import type { Registered } from './registry.ts'
-import type { RunningAttempt } from './running-attempt.ts'
+
+/** The attempt whose body runs, as far as it concerns others. */
+export interface CurrentAttempt {
+  /** As the attempt began. */
+  readonly state: TaskState
+  /** It has its outcome; whatever the body does from now on is late. */
+  readonly isOver: boolean
+  /** Tells the body to stop. The first reason stays. */
+  abort(reason: Error): void
+}
 
 /** What few tasks need; made when the first of it is set. */
 interface Rare {
@@ -33,7 +42,7 @@ export class LiveTask implements EngineItem, EventTask {
   readonly registered: Registered
   readonly options: RunOptions
   /** The attempt whose body runs, or runs on past its end. */
-  attempt: RunningAttempt | undefined = undefined
+  attempt: CurrentAttempt | undefined = undefined
   /** True between handing a state to the store and its answer: nobody else may move the task meanwhile. */
   isSettling = false
   /** True once this process has nothing more to do with it. */

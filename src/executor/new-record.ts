@@ -11,6 +11,7 @@ import { stringifyStrict } from '../task/json.ts'
 import { mergeOptions, type ExecutionOptions, type RunOptions } from '../task/options.ts'
 import type { ContextFields, TaskSource, TaskSpec, TaskState, TraceContext } from '../task/record.ts'
 import { EXECUTION_OPTION_NAMES, resolveOptions, storedOptions } from '../task/resolve-options.ts'
+import { ignoreRejection } from '../task/reading.ts'
 import { stringMap } from '../task/tags.ts'
 import type { Core } from './core.ts'
 import { inputHash } from './input-hash.ts'
@@ -211,7 +212,9 @@ function labelOf(options: RunOptions, inputJson: string | undefined): string | u
   if (typeof label !== 'function') return label
   try {
     const text = label((inputJson === undefined ? undefined : JSON.parse(inputJson)) as never)
-    return typeof text === 'string' ? text.slice(0, 200) : undefined
+    if (typeof text === 'string') return text.slice(0, 200)
+    ignoreRejection(text)
+    return undefined
   } catch {
     return undefined
   }

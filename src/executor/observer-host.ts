@@ -8,7 +8,7 @@ import { parseMinLevel } from '../events/level-filter.ts'
 import type { MinLevel, Observer, ObserverCounts } from '../observers/observer.ts'
 import type { Clock } from '../task/clock.ts'
 import { InvalidOptionsError } from '../task/errors.ts'
-import { reading } from '../task/reading.ts'
+import { ignoreRejection, reading } from '../task/reading.ts'
 import type { TimerQueue } from '../task/timer-queue.ts'
 import type { AroundObservers } from './core.ts'
 import { createObserverFaults } from './observer-faults.ts'
@@ -214,6 +214,7 @@ export function createObserverHost(
         const rest = emitted - delivered - dropped - queued
         const isSane = [delivered, dropped, own.failed, queued].every(isCount)
         if (isSane && rest >= own.failed) return { delivered, dropped, failed: rest, queued }
+        ignoreRejection(own)
       }
     } catch {
       // Its own numbers are gone: what the bus knows is left.

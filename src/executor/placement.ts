@@ -5,41 +5,38 @@ import type { StoredRecord, TaskState } from '../task/record.ts'
 import { resolveOptions } from '../task/resolve-options.ts'
 import { isTerminal } from '../task/status.ts'
 import { transition } from '../task/transition.ts'
-import type { Attempts } from './attempt.ts'
-import type { Core } from './core.ts'
+import type { Endings } from './endings.ts'
+import type { Core, TakenOver } from './core.ts'
 import { LiveTask } from './live-task.ts'
 import type { Registered } from './registry.ts'
 import { optionsFor } from './run-options.ts'
 
 /** Hands a task to the engine, unless it was cancelled meanwhile. A promise when the engine runs it in the caller. */
-export function placeTask(core: Core, attempts: Attempts, live: LiveTask): void | Promise<void> {
+export function placeTask(core: Core, endings: Endings, live: LiveTask): void | Promise<void> {
   const request = live.cancelRequest
   if (request !== undefined) {
     const next = transition(live.spec, live.state, { type: 'cancel', ...request }, core.clock.now())
-    return new Promise((resolve) => attempts.end(live, next, () => resolve()))
+    return new Promise((resolve) => endings.end(live, next, () => resolve()))
   }
   const { expiresAt } = live.spec
   if (expiresAt === undefined) return core.engine.add(live)
   const now = core.clock.now()
-  if (expiresAt <= now) return new Promise((resolve) => expire(core, attempts, live, resolve))
+  if (expiresAt <= now) return new Promise((resolve) => expire(core, endings, live, resolve))
   live.expiry ??= core.timers.after(
     expiresAt - now,
     () => {
       live.expiry = undefined
       if (live.isDone || live.isSettling || live.attempt !== undefined || !core.engine.remove(live)) return
-      expire(core, attempts, live)
+      expire(core, endings, live)
     },
     false,
   )
   return core.engine.add(live)
 }
 
-function expire(core: Core, attempts: Attempts, live: LiveTask, then?: () => void): void {
-  attempts.end(live, transition(live.spec, live.state, { type: 'expire' }, core.clock.now()), then)
+function expire(core: Core, endings: Endings, live: LiveTask, then?: () => void): void {
+  endings.end(live, transition(live.spec, live.state, { type: 'expire' }, core.clock.now()), then)
 }
-
-/** What becomes of a record that this executor has claimed or adopted. */
-export type TakenOver = 'claimed' | 'requeued' | 'interrupted' | 'failed'
 
 /**
  * Takes in a record that the store has just given to this executor: one that waits goes to the engine, one that
@@ -47,7 +44,7 @@ export type TakenOver = 'claimed' | 'requeued' | 'interrupted' | 'failed'
  */
 export function takeOverRecord(
   core: Core,
-  attempts: Attempts,
+  endings: Endings,
   stored: StoredRecord,
 ): Promise<TakenOver> {
   const { spec, state } = stored
@@ -57,21 +54,21 @@ export function takeOverRecord(
   live.cancelRequest = stored.cancelRequest
   core.live.add(live)
   if (state.status !== 'running') {
-    void placeTask(core, attempts, live)
+    void placeTask(core, endings, live)
     return Promise.resolve('claimed')
   }
   const request = live.cancelRequest
   if (request !== undefined) {
     const next = transition(spec, state, { type: 'cancel', ...request }, core.clock.now())
-    return new Promise((resolve) => attempts.end(live, next, () => resolve('interrupted')))
+    return new Promise((resolve) => endings.end(live, next, () => resolve('interrupted')))
   }
   const next = transition(spec, state, { type: 'interrupt', reason: 'crash' }, core.clock.now())
   return new Promise((resolve) => {
-    attempts.recover(live, next, (isOurs) => {
+    endings.recover(live, next, (isOurs) => {
       const { status } = live.state
       if (isOurs && status === 'pending') {
         resolve('requeued')
-        void placeTask(core, attempts, live)
+        void placeTask(core, endings, live)
         return
       }
       resolve(status === 'failed' ? 'failed' : 'interrupted')
@@ -82,7 +79,7 @@ export function takeOverRecord(
 /** Ends a record that was just claimed, such as for a cancel; its task need not be registered here. */
 export function endUnplaced(
   core: Core,
-  attempts: Attempts,
+  endings: Endings,
   stored: StoredRecord,
   next: TaskState,
 ): Promise<boolean> {
@@ -90,7 +87,7 @@ export function endUnplaced(
   const { name } = spec
   const registered = core.registry.get(name) ?? unregistered(name)
   const live = new LiveTask(registered, registered.options, spec, state, stored.position, false)
-  return new Promise((resolve) => attempts.end(live, next, resolve))
+  return new Promise((resolve) => endings.end(live, next, resolve))
 }
 
 function unregistered(name: string): Registered {

@@ -12,12 +12,12 @@ import type { Task, TaskContext } from '../task/run-context.ts'
 import type { Deadline } from '../task/timer-queue.ts'
 import type { RunResult } from '../observers/observer.ts'
 import type { Core } from './core.ts'
-import type { Decision } from './decide.ts'
-import type { LiveTask } from './live-task.ts'
+import type { Decision } from './decision.ts'
+import type { CurrentAttempt, LiveTask } from './live-task.ts'
 import type { LogStore } from './log-store.ts'
 
 // A class: one is made per attempt, and it is scope, context background and handle in one object.
-export class RunningAttempt implements AttemptBackground {
+export class RunningAttempt implements AttemptBackground, CurrentAttempt {
   readonly core: Core
   readonly live: LiveTask
   readonly logStore: LogStore
@@ -42,7 +42,9 @@ export class RunningAttempt implements AttemptBackground {
   onDecided: ((result: RunResult) => void) | undefined
   decision: Decision | undefined
   /** What to do when the body has settled or was abandoned: the slot is free then. */
-  onSlotFree: (() => void) | undefined
+  onSlotFree: (() => unknown) | undefined
+  /** The engine has the slot back. */
+  isSlotReleased = false
   #fields: ContextFields
   #controller: AbortController | undefined
   #abortReason: Error | undefined

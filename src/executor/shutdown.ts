@@ -76,7 +76,7 @@ export async function shutDown(
     abort(core, 'all')
     await runningEnded(core, ABORT_MS, 'all')
     for (const live of core.live.values()) {
-      if (live.attempt !== undefined && !live.attempt.isOver) attempts.interrupt(live.attempt)
+      if (live.attempt !== undefined && !live.attempt.isOver) attempts.interrupt(live)
     }
     const storeMs = Math.min(STORE_MS, leftMs(endsAt - CLOSE_DEADLINE_MS - LAST_MS))
     await within(core, storeMs, giveUp(core, attempts, waiting, isDurable).then(() => written(core)))

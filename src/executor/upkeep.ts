@@ -7,9 +7,9 @@ import type { StoredRecord } from '../task/record.ts'
 import { transition } from '../task/transition.ts'
 import type { Attempts } from './attempt.ts'
 import { requestHere } from './control.ts'
-import { ownerNow, type Core } from './core.ts'
+import { ownerNow, type Core, type TakenOver } from './core.ts'
 import { callStore } from './persist.ts'
-import { reportUnknown, type TakenOver } from './placement.ts'
+import { reportUnknown } from './placement.ts'
 import { forget, lose } from './settle.ts'
 
 export const BEAT_MS = 5_000
@@ -180,7 +180,7 @@ export function createUpkeep(core: Core, attempts: Attempts): Upkeep {
       const { attempt } = live
       if (attempt !== undefined && !attempt.isOver) {
         attempt.abort(new TaskInterruptedError(live.id, live.name, 'lease_lost'))
-        attempts.interrupt(attempt)
+        attempts.interrupt(live)
       } else if (core.engine.remove(live)) {
         forget(core, live)
       }

@@ -1,6 +1,7 @@
 /** How a task runs: the options of executor defaults, definition and call, and their one resolved form. */
 
 import type { Duration } from './duration.ts'
+import { InvalidOptionsError } from './errors.ts'
 import type { TaskHooks } from './hooks.ts'
 import { reading } from './reading.ts'
 
@@ -136,6 +137,7 @@ export function mergeOptions<T extends object>(...layers: readonly (T | null | u
   reading('options', 'mergeOptions: ', () => {
     for (const layer of layers) {
       if (layer === undefined || layer === null) continue
+      if (typeof layer !== 'object') throw new InvalidOptionsError('options', 'objects', layer, 'mergeOptions: ')
       for (const [key, value] of Object.entries(layer)) {
         if (value !== undefined && key !== '__proto__') merged[key] = value
       }

@@ -65,6 +65,15 @@ export function readWait(options: unknown, where: string): Wait {
   })
 }
 
+/** For what a callback answers where no promise belongs: its rejection must not end the process. */
+export function ignoreRejection(answer: unknown): void {
+  try {
+    if (answer instanceof Promise) answer.catch(() => {})
+  } catch {
+    // A proxy that cannot be asked what it is.
+  }
+}
+
 // A proxy's prototype may not be asked for either.
 function isOurs(error: unknown): error is PlainsightError {
   try {

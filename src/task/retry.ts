@@ -2,6 +2,7 @@
 
 import { durationMs } from './duration.ts'
 import { RetryAfterError, UnrecoverableError } from './errors.ts'
+import { ignoreRejection } from './reading.ts'
 import type { Backoff, RetryFacts, RunOptions } from './options.ts'
 
 /** What a failure means: whether it was final by its kind, and the delay before the next attempt (`undefined`: none). */
@@ -36,7 +37,13 @@ export function decideRetry(
   if (options.retryOn !== undefined && !matchesAny(error, options.retryOn)) return NO_RETRY
   const { retryIf, backoff } = options
   if (retryIf !== undefined && !holds(() => retryIf(error, facts))) return NO_RETRY
-  if (typeof backoff === 'function') return retryIn(() => durationMs(backoff(facts), 'backoff'))
+  if (typeof backoff === 'function') {
+    return retryIn(() => {
+      const delay: unknown = backoff(facts)
+      ignoreRejection(delay)
+      return durationMs(delay, 'backoff')
+    })
+  }
   return { isUnrecoverable: false, retryDelayMs: backoffDelayMs(backoff, facts.failures, random) }
 }
 
@@ -69,7 +76,10 @@ function retryIn(read: () => number): RetryDecision {
 
 function holds(test: () => boolean): boolean {
   try {
-    return test() === true
+    const answer: unknown = test()
+    if (answer === true) return true
+    ignoreRejection(answer)
+    return false
   } catch {
     return false
   }

@@ -241,13 +241,16 @@ export function hostileOptions(
   const choice = fc.tuple(
     fc.nat({ max: 1_000 }),
     fc.nat({ max: 1_000 }),
-    fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 2, arbitrary: hostileValue }),
+    fc.oneof(
+      { weight: 3, arbitrary: fc.constant(undefined) },
+      { weight: 2, arbitrary: hostileValue },
+    ),
   )
   const some = fc
     .array(choice, { maxLength: 4 })
     .map((choices): (() => Record<string, unknown>) => () => {
       const made: Record<string, unknown> = {}
-        for (const [name, make] of Object.entries(base)) made[name] = make()
+      for (const [name, make] of Object.entries(base)) made[name] = make()
       for (const [which, pick, hostile] of choices) {
         const list = makes[which % names.length] ?? []
         const make = hostile ?? list[pick % list.length]

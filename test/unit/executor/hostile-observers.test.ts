@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import {
   createExecutor,
   defineTask,
   RetryAfterError,
+  setFallbackLogger,
   taskLog,
   UnrecoverableError,
   type Executor,
@@ -285,6 +286,9 @@ function counter(): () => string {
 
 describe('fourteen hostile observers attached at once', () => {
   test('change no outcome and no count', { timeout: 30_000 }, async () => {
+    const warnings: string[] = []
+    setFallbackLogger({ warning: (line) => void warnings.push(line) })
+    onTestFinished(() => setFallbackLogger(null))
     const plain = await digest(false)
     const hostile = await digest(true)
 
@@ -339,6 +343,9 @@ describe('fourteen hostile observers attached at once', () => {
       'misbehaves around.runInternal',
     ])
       expect(reported).toContain(name)
+    // What fails once the last event is out goes to the fallback logger: one line each.
+    expect(warnings.filter((line) => line.includes('"hangs at start and close"'))).toHaveLength(1)
+    expect(warnings.length).toBeLessThanOrEqual(14)
     // Hanging at close is bounded.
     expect(hostile.closeMs).toBeLessThan(3_000)
     expect(hostile.events.at(-1)?.type).toBe('executor.closed')

@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest'
-import { createExecutor, defineTask, taskLog } from '../../../src/index.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createExecutor, defineTask, setFallbackLogger, taskLog } from '../../../src/index.ts'
 import type { EventType, PlainsightEvent } from '../../../src/events/event.ts'
 import type { MinLevel, Observer, ObserverCounts } from '../../../src/observers/observer.ts'
 import { manualClock } from '../../../src/testing/manual-clock.ts'
@@ -16,6 +16,10 @@ const talk = defineTask({
   },
 })
 const fail = defineTask({ name: 'fail', run: () => Promise.reject(new Error('no')) })
+
+// What fails while it is closed has nowhere else to go; here it fails on purpose.
+beforeAll(() => setFallbackLogger({ warning() {} }))
+afterAll(() => setFallbackLogger(null))
 
 function sum({ delivered, dropped, failed, queued }: ObserverCounts): number {
   return delivered + dropped + failed + queued
