@@ -21,7 +21,6 @@ export function summaryOf(records: readonly TaskRecord[], totalMs: number, datab
   const byStatus = new Map<string, number>()
   for (const { status } of records) byStatus.set(status, (byStatus.get(status) ?? 0) + 1)
   const files = records.filter(({ name }) => name === 'pack-file')
-  const lines = records.flatMap(({ name, result }) => (name === 'count-lines' ? [Number(result ?? 0)] : []))
   const packed = files.flatMap(({ result }) => (result === undefined ? [] : [result as Packed]))
   const bytes = sum(packed.map((each) => each.bytes))
   const packedBytes = sum(packed.map((each) => each.packedBytes))
@@ -32,7 +31,7 @@ export function summaryOf(records: readonly TaskRecord[], totalMs: number, datab
     '',
     '── summary ──────────────────────────────────────────────',
     `tasks      ${records.length} (${[...byStatus].map(([status, count]) => `${count} ${status}`).join(', ')})`,
-    `files      ${files.length}, ${sum(lines).toLocaleString('en')} lines of text`,
+    `files      ${files.length}, ${sum(packed.map((each) => each.lines)).toLocaleString('en')} lines of text`,
     `retries    ${sum(records.map(({ retriesUsed }) => retriesUsed))}`,
     `bytes      ${bytes.toLocaleString('en')} in, ${packedBytes.toLocaleString('en')} out (${share} %)`,
     `durations  p50 ${ms(quantile(durations, 0.5))}, p95 ${ms(quantile(durations, 0.95))} per file, ${ms(totalMs)} in all`,

@@ -12,6 +12,7 @@ export interface Packed {
   readonly bytes: number
   readonly packedBytes: number
   readonly sha256: string
+  readonly lines: number
 }
 
 export const countLines: Task<{ text: string }, number> = defineTask({
@@ -39,9 +40,10 @@ export const packFile: Task<{ path: string }, Packed> = defineTask({
     const saved = content.length === 0 ? 0 : Math.round((1 - packed.length / content.length) * 100)
     taskLog('Packed', { path, bytes: content.length, packedBytes: packed.length })
     if (saved < 0) taskLog.warning('Packing made it larger', { path, percent: -saved })
-    // Not waited for: a task that waits for another holds its slot, and enough of them would wait for ever.
-    await enqueue(countLines, { text: content.toString('utf8') }, { tags: { run } })
+    // While it waits for its child, its slot is lent to others: the child among them.
+    const child = await enqueue(countLines, { text: content.toString('utf8') }, { tags: { run }, priority: 1 })
+    const lines = await child.result()
     progress(3, 3)
-    return { bytes: content.length, packedBytes: packed.length, sha256 }
+    return { bytes: content.length, packedBytes: packed.length, sha256, lines }
   },
 })

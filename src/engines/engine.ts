@@ -77,6 +77,13 @@ export interface Engine<Item extends EngineItem = EngineItem> {
   removeAll(): readonly Item[]
   /** The attempt of `item` is over and so is its body: its slot is free. */
   release(item: Item): void
+  /**
+   * The body of `item` waits for another task and needs no slot meanwhile: others may have it. Without this, tasks that
+   * wait for their children could take all slots and wait for ever. Absent in an engine without slots.
+   */
+  lend?(item: Item): void
+  /** The body goes on: it counts again, even past the limit. */
+  takeBack?(item: Item): void
   /** Starts nothing until `resume`; items are still taken in. */
   pause(): void
   resume(): void

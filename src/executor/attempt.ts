@@ -214,7 +214,7 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     }
     unwritten += 1
     // A body that is over needs no slot while its outcome is written; but outcomes must not pile up without bound.
-    if (attempt.isBodySettled && unwritten <= MAX_UNWRITTEN) releaseSlot(attempt)
+    if (attempt.isBodySettled && unwritten <= MAX_UNWRITTEN) attempt.releaseSlot()
     const { outcome, error, expected } = decision
     if (outcome.type === 'success') {
       settle(core, logStore, live, decision.state, NO_FACTS, done)
@@ -235,7 +235,7 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     live.onAttemptOver = undefined
     const goOn = (): void | Promise<void> => {
       live.attempt = undefined
-      releaseSlot(attempt)
+      attempt.releaseSlot()
       return isOurs ? comeBack(live) : undefined
     }
     // All that looks at the state comes first: an inline engine may run the next attempt within `goOn`.
@@ -250,12 +250,6 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     if (tell === undefined) return
     if (next === undefined) tell()
     else void next.then(tell)
-  }
-
-  function releaseSlot(attempt: RunningAttempt): void {
-    if (attempt.isSlotReleased) return
-    attempt.isSlotReleased = true
-    core.engine.release(attempt.live)
   }
 
   function slotIsFree(attempt: RunningAttempt): void {

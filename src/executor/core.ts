@@ -18,6 +18,7 @@ import type { LiveTask } from './live-task.ts'
 import type { LiveTasks } from './live-tasks.ts'
 import type { ResolvedExecutorOptions } from './options.ts'
 import type { Registry } from './registry.ts'
+import type { StoreCalls } from './store-calls.ts'
 
 /** `open`: takes work; `closing`: children only; `closed`: nothing. */
 export type Phase = 'new' | 'starting' | 'open' | 'closing' | 'closed'
@@ -34,6 +35,7 @@ export interface AroundObservers {
 
 export interface Core {
   readonly id: string
+  readonly storeCalls: StoreCalls
   readonly options: ResolvedExecutorOptions
   readonly clock: Clock
   readonly random: () => number

@@ -113,8 +113,23 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     } catch (error) {
       answer = Promise.reject(error as Error)
     }
-    if (answer instanceof Promise) return answered([live], [record], answer).then(first)
-    const result = answer[0]
+    if (answer instanceof Promise) {
+      core.inserting += 1
+      return answer.then(
+        (results) => {
+          core.inserting -= 1
+          return insertedNow(draft, live, results[0])
+        },
+        (error: Error) => {
+          core.inserting -= 1
+          return answered([live], [record], Promise.reject(error)).then(first)
+        },
+      )
+    }
+    return insertedNow(draft, live, answer[0])
+  }
+
+  function insertedNow(draft: DraftRecord, live: LiveTask, result: InsertResult | undefined): TaskHandle {
     if (result?.type !== 'inserted') {
       unplace(live)
       throw refusal(draft, result)

@@ -34,6 +34,7 @@ import { retryFailed, type RetryFailedOptions } from './retry-failed.ts'
 import { checkCloseOptions, shutDown, type CloseOptions } from './shutdown.ts'
 import { closeOnSignals } from './signals.ts'
 import { createStarter } from './starter.ts'
+import { createStoreCalls } from './store-calls.ts'
 import { executorStats, type ExecutorStats } from './stats.ts'
 import { systemClock } from './system-clock.ts'
 import { createUpkeep } from './upkeep.ts'
@@ -160,6 +161,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
 
   const core: Core = {
     id,
+    storeCalls: createStoreCalls(clock, timers),
     options: checked,
     clock,
     random: options.random ?? Math.random,

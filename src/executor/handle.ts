@@ -1,5 +1,6 @@
 /** Handles: what a caller holds of an accepted task. */
 
+import { currentScope } from '../context/scope.ts'
 import type { CancelOptions, TaskHandle } from '../task/enqueue-options.ts'
 import type { Duration } from '../task/duration.ts'
 import {
@@ -19,6 +20,7 @@ import { isTerminal } from '../task/status.ts'
 import type { TaskRecord } from '../task/task-record.ts'
 import type { Core } from './core.ts'
 import type { LiveTask } from './live-task.ts'
+import { RunningAttempt } from './running-attempt.ts'
 import { callUntilAnswered, delay } from './persist.ts'
 import { isResultOver, runOptionsOf } from './run-options.ts'
 
@@ -75,7 +77,10 @@ class Handle<Output> implements TaskHandle<Output> {
     const live = this.#live
     if (live?.isDone === true && !live.isLost) return readResult<Output>(this.#core, live.spec, live.state, live)
     const stop = new AbortController()
-    const ended = this.#ended(stop.signal)
+    const waiting = currentScope()?.attempt
+    const own = this.#ended(stop.signal)
+    // Below a task of this executor: its slot is for others while it waits.
+    const ended = waiting instanceof RunningAttempt && waiting.core === this.#core ? waiting.waitFor(own) : own
     if (signal === undefined && timeoutMs === undefined) return ended
     return new Promise((resolve, reject) => {
       const clean = (): void => {

@@ -57,7 +57,10 @@ export function createObserverFaults(
         if (told.has(observer)) return
         told.add(observer)
         const { name, message } = serializeError(error)
-        logFallback('warning', `observer "${observer}" failed while it was closed: ${name}: ${message}`)
+        logFallback(
+          'warning',
+          `observer "${observer}" failed after the last event that others could hear of: ${name}: ${message}`,
+        )
         return
       }
       let fault = faults.get(observer)

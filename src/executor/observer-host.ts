@@ -1,15 +1,15 @@
 /** Attaches observers to the bus: starts and closes them, counts every event, and reports what goes wrong. */
 
-import { adopt, isThenable, type Bus, type BusListener } from '../events/bus.ts'
-import type { EventType, PlainsightEvent } from '../events/event.ts'
+import type { Bus } from '../events/bus.ts'
 import { EVENT_LEVELS } from '../events/event.ts'
 import { executorEvent, type EventOrigin } from '../events/lifecycle.ts'
 import { parseMinLevel } from '../events/level-filter.ts'
-import type { MinLevel, Observer, ObserverCounts } from '../observers/observer.ts'
+import type { MinLevel, Observer } from '../observers/observer.ts'
 import type { Clock } from '../task/clock.ts'
 import { InvalidOptionsError } from '../task/errors.ts'
-import { ignoreRejection, reading } from '../task/reading.ts'
+import { reading } from '../task/reading.ts'
 import type { TimerQueue } from '../task/timer-queue.ts'
+import { AttachedObserver, isThenableSafe, settled, type ObserverStats } from './attached-observer.ts'
 import type { AroundObservers } from './core.ts'
 import { createObserverFaults } from './observer-faults.ts'
 
@@ -17,13 +17,6 @@ import { createObserverFaults } from './observer-faults.ts'
 export const START_DEADLINE_MS = 5_000
 export const CLOSE_DEADLINE_MS = 2_000
 const REPORT_INTERVAL_MS = 1_000
-
-/** Exact numbers of one observer: `emitted = delivered + dropped + failed + queued`. */
-export interface ObserverStats extends ObserverCounts {
-  readonly name: string
-  /** Events that passed its filter. */
-  readonly emitted: number
-}
 
 /** Ends the observation when called; the observer is flushed and closed. */
 export interface Observation {
@@ -49,22 +42,6 @@ export interface ObserverHost {
   close(): Promise<void>
 }
 
-interface Attached {
-  readonly observer: Observer
-  readonly listener: BusListener
-  readonly name: string
-  emitted: number
-  threw: number
-  pending: number
-  rejected: number
-  droppedReported: number
-  off: () => void
-  /** On the bus: `start` is over. */
-  isStarted: boolean
-  /** Set when it is detached. */
-  closing: Promise<void> | undefined
-}
-
 export function createObserverHost(
   bus: Bus,
   origin: EventOrigin,
@@ -72,7 +49,7 @@ export function createObserverHost(
   timers: TimerQueue,
   onAroundChange: (around: AroundObservers) => void,
 ): ObserverHost {
-  const attached = new Set<Attached>()
+  const attached = new Set<AttachedObserver>()
   const starting = new Set<Promise<void>>()
   const faults = createObserverFaults(bus, origin, clock, timers)
   const reportFault = faults.report
@@ -91,53 +68,31 @@ export function createObserverHost(
     Object.defineProperty(off, 'name', { value: entry.name })
     return Object.assign(off, {
       setMinLevel(minLevel: MinLevel) {
-        entry.listener.filter = parseMinLevel(minLevel)
+        entry.filter = parseMinLevel(minLevel)
         if (!entry.isStarted || entry.closing !== undefined) return
         entry.off()
-        entry.off = bus.attach(entry.listener)
+        entry.off = bus.attach(entry)
       },
     })
   }
 
-  function attach(observer: Observer): Attached {
-    const filter = parseMinLevel(observer.minLevel)
-    const name = uniqueName(observer.name)
-    const types = observer.types === undefined ? undefined : new Set<EventType>(observer.types)
-    const entry: Attached = {
-      observer,
-      name,
-      listener: {
-        name,
-        filter,
-        types,
-        lifecycle: observer.lifecycle !== false,
-        takes: takenBy(observer),
-        receive: (event) => receive(entry, event),
-      },
-      emitted: 0,
-      threw: 0,
-      pending: 0,
-      rejected: 0,
-      droppedReported: 0,
-      off: () => {},
-      isStarted: false,
-      closing: undefined,
-    }
+  function attach(observer: Observer): AttachedObserver {
+    const entry = new AttachedObserver(observer, uniqueName(observer.name), reportFault)
     attached.add(entry)
     let answer: unknown
     try {
-      answer = observer.start?.({ report: (error) => reportFault(name, error, entry.listener) })
+      answer = observer.start?.({ report: (error) => entry.fault(error) })
     } catch (error) {
-      reportFault(name, error, entry.listener)
+      entry.fault(error)
     }
     const go = (): void => {
       if (entry.closing !== undefined) return
       entry.isStarted = true
-      entry.off = bus.attach(entry.listener)
+      entry.off = bus.attach(entry)
       refreshAround()
     }
     if (isThenableSafe(answer)) {
-      const begun = within(START_DEADLINE_MS, answer, (error) => reportFault(name, error, entry.listener)).then(go)
+      const begun = within(START_DEADLINE_MS, answer, (error) => entry.fault(error)).then(go)
       starting.add(begun)
       void begun.then(() => starting.delete(begun))
     } else {
@@ -146,80 +101,21 @@ export function createObserverHost(
     return entry
   }
 
-  function receive(entry: Attached, event: PlainsightEvent): void {
-    // Detached by another observer during this very delivery.
-    if (entry.closing !== undefined) return
-    entry.emitted += 1
-    const { observer } = entry
-    let first: unknown
-    let second: unknown
-    let thrown: { readonly error: unknown } | undefined
-    // Each in its own try: what one does is no reason to leave the other out.
-    try {
-      first = observer.onEvent?.(event)
-    } catch (error) {
-      thrown = { error }
-    }
-    try {
-      second = event.type === 'task.log' ? observer.onLog?.(event) : observer.onLifecycle?.(event)
-    } catch (error) {
-      thrown ??= { error }
-    }
-    if (thrown !== undefined) {
-      entry.threw += 1
-      reportFault(entry.name, thrown.error, entry.listener)
-    }
-    if (isObject(first) || isObject(second)) follow(entry, [first, second], thrown !== undefined)
-  }
-
-  /** Counts an event whose methods answered with promises when all of them have settled: once, whatever happens. */
-  function follow(entry: Attached, answers: readonly unknown[], hasFailed: boolean): void {
-    const pending = answers.filter(isThenableSafe)
-    if (pending.length === 0) return
-    if (!hasFailed) entry.pending += 1
-    void Promise.allSettled(pending.map(adopt)).then((ends) => {
-      const failed = ends.find((end) => end.status === 'rejected')
-      if (!hasFailed) entry.pending -= 1
-      if (failed === undefined) return
-      if (!hasFailed) entry.rejected += 1
-      reportFault(entry.name, failed.reason, entry.listener)
-    })
-  }
-
   function reportDrops(): void {
     for (const entry of attached) {
-      const dropped = countsOf(entry).dropped
+      const { dropped } = entry.counts()
       const count = dropped - entry.droppedReported
       if (count <= 0) continue
       entry.droppedReported = dropped
       if (!bus.wanted['observer.dropped']) continue
       const fields = { observer: entry.name, count }
-      bus.publish(executorEvent(origin, 'observer.dropped', clock.now(), fields), entry.listener)
+      bus.publish(executorEvent(origin, 'observer.dropped', clock.now(), fields), entry)
     }
   }
 
   function watchDrops(): void {
     reportDrops()
     timers.after(REPORT_INTERVAL_MS, watchDrops, false)
-  }
-
-  function countsOf(entry: Attached): ObserverCounts {
-    const { emitted, threw, pending, rejected, observer } = entry
-    const failed = threw + rejected
-    try {
-      const own = observer.counts?.()
-      if (own !== undefined) {
-        const { delivered, dropped, queued } = own
-        // Its numbers count; what it does not account for (it threw before it counted) has failed.
-        const rest = emitted - delivered - dropped - queued
-        const isSane = [delivered, dropped, own.failed, queued].every(isCount)
-        if (isSane && rest >= own.failed) return { delivered, dropped, failed: rest, queued }
-        ignoreRejection(own)
-      }
-    } catch {
-      // Its own numbers are gone: what the bus knows is left.
-    }
-    return { delivered: emitted - failed - pending, dropped: 0, failed, queued: pending }
   }
 
   function refreshAround(): void {
@@ -231,10 +127,10 @@ export function createObserverHost(
     onAroundChange(around)
   }
 
-  function closeOne(entry: Attached): Promise<void> {
+  function closeOne(entry: AttachedObserver): Promise<void> {
     if (entry.closing !== undefined) return entry.closing
     const { observer } = entry
-    const fault = (error: unknown): void => reportFault(entry.name, error, entry.listener)
+    const fault = (error: unknown): void => entry.fault(error)
     const close = async (): Promise<void> => {
       try {
         await settled(observer.flush?.())
@@ -244,7 +140,7 @@ export function createObserverHost(
       await settled(observer.close?.())
     }
     entry.off()
-    // Set before anything of the observer is called: from here on it is given nothing.
+    // Set before anything of the observer is called: it may look whether it is attached.
     let begin = (): void => {}
     entry.closing = new Promise((resolve) => {
       begin = () => void within(CLOSE_DEADLINE_MS, close(), fault).then(resolve)
@@ -292,12 +188,11 @@ export function createObserverHost(
     async started() {
       await Promise.all(starting)
     },
-    stats: () =>
-      [...attached].map((entry) => ({ name: entry.name, emitted: entry.emitted, ...countsOf(entry) })),
+    stats: () => [...attached].map((entry) => entry.stats()),
     reportFault,
     reportHookFault(observer, hook, error) {
       const entry = [...attached].find((each) => each.observer === observer)
-      if (entry !== undefined) reportFault(`${entry.name}.${hook}`, error, entry.listener)
+      if (entry !== undefined) reportFault(`${entry.name}.${hook}`, error, entry)
     },
     endReports() {
       reportDrops()
@@ -332,34 +227,5 @@ function checkShape(observer: unknown): void {
   const wrong: unknown = isList ? types.find((type) => !Object.hasOwn(EVENT_LEVELS, String(type))) : types
   if (!isList || wrong !== undefined) {
     throw new InvalidOptionsError('types', 'a list of event types such as "task.failed"', wrong)
-  }
-}
-
-function settled(answer: unknown): Promise<unknown> {
-  return isThenableSafe(answer) ? adopt(answer) : Promise.resolve()
-}
-
-function isObject(value: unknown): boolean {
-  return (typeof value === 'object' && value !== null) || typeof value === 'function'
-}
-
-/** What the observer has methods for. */
-function takenBy(observer: Observer): BusListener['takes'] {
-  if (typeof observer.onEvent === 'function') return 'all'
-  const takesLogs = typeof observer.onLog === 'function'
-  const takesOthers = typeof observer.onLifecycle === 'function'
-  if (takesLogs && takesOthers) return 'all'
-  return takesLogs ? 'task.log' : takesOthers ? 'lifecycle' : 'nothing'
-}
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0
-}
-
-function isThenableSafe(value: unknown): value is PromiseLike<unknown> {
-  try {
-    return isThenable(value)
-  } catch {
-    return false
   }
 }

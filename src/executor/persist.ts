@@ -1,12 +1,10 @@
 /** Calls to the store: inside `runInternal` hooks, with a deadline, repeated where an answer is needed. */
 
 import type { InternalOperation } from '../observers/observer.ts'
-import { BackendUnavailableError, type BackendErrorReason } from '../task/errors.ts'
+import { BackendUnavailableError } from '../task/errors.ts'
 import { runInternal } from './around.ts'
 import type { Core } from './core.ts'
 
-/** A store that has not answered after this long is taken to be away, and asked again. */
-export const STORE_DEADLINE_MS = 10_000
 const FIRST_DELAY_MS = 50
 const MAX_DELAY_MS = 2_000
 
@@ -84,25 +82,16 @@ export function delay(core: Core, ms: number, keepAlive = true): Promise<void> {
 
 function withDeadline<T>(core: Core, operation: string, answer: Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const giveUp = (reason: BackendErrorReason, message: string): void => {
+    const call = core.storeCalls.add((reason, message) => {
       reject(new BackendUnavailableError(core.backend.name, operation, reason, message))
-    }
-    const late = (): void => {
-      core.onClosed.delete(closed)
-      giveUp('timeout', `no answer within ${STORE_DEADLINE_MS} ms`)
-    }
-    const closed = (): void => giveUp('closed', 'no answer before the executor was closed')
-    const deadline = core.timers.after(STORE_DEADLINE_MS, late, false)
-    core.onClosed.add(closed)
+    })
     answer.then(
       (value) => {
-        deadline.cancel()
-        core.onClosed.delete(closed)
+        core.storeCalls.remove(call)
         resolve(value)
       },
       (error: unknown) => {
-        deadline.cancel()
-        core.onClosed.delete(closed)
+        core.storeCalls.remove(call)
         reject(asBackendError(core, operation, error))
       },
     )

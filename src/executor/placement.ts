@@ -52,6 +52,8 @@ export function takeOverRecord(
   if (registered === undefined || isTerminal(state.status)) return Promise.resolve('claimed')
   const live = new LiveTask(registered, optionsFor(registered, spec), spec, state, stored.position, false)
   live.cancelRequest = stored.cancelRequest
+  // Pending is due, whatever the clock of who wrote it said.
+  if (state.status === 'pending') live.dueAt = Math.min(live.dueAt, core.clock.now())
   core.live.add(live)
   if (state.status !== 'running') {
     void placeTask(core, endings, live)

@@ -45,6 +45,8 @@ export class RunningAttempt implements AttemptBackground, CurrentAttempt {
   onSlotFree: (() => unknown) | undefined
   /** The engine has the slot back. */
   isSlotReleased = false
+  /** Results of other tasks that the body waits for. */
+  #waits = 0
   #fields: ContextFields
   #controller: AbortController | undefined
   #abortReason: Error | undefined
@@ -95,6 +97,32 @@ export class RunningAttempt implements AttemptBackground, CurrentAttempt {
     if (this.#abortReason !== undefined) return
     this.#abortReason = reason
     this.#controller?.abort(reason)
+  }
+
+  /**
+   * Waits for what another task comes to, with the slot lent to others: a task that waits for its children must not
+   * keep them from running.
+   */
+  async waitFor<T>(result: Promise<T>): Promise<T> {
+    const { engine } = this.core
+    if (this.isSlotReleased) return result
+    this.#waits += 1
+    if (this.#waits === 1) engine.lend?.(this.live)
+    try {
+      return await result
+    } finally {
+      this.#waits -= 1
+      if (this.#waits === 0 && !this.isSlotReleased) engine.takeBack?.(this.live)
+    }
+  }
+
+  /** Gives the slot back for good; once. */
+  releaseSlot(): void {
+    if (this.isSlotReleased) return
+    this.isSlotReleased = true
+    const { engine } = this.core
+    if (this.#waits > 0) engine.takeBack?.(this.live)
+    engine.release(this.live)
   }
 
   log(level: Level, message: unknown, extra: unknown, unknownLevel?: unknown): void {

@@ -95,6 +95,7 @@ export async function shutDown(
     forget(core, live)
   }
   for (const waiting of [core.onRoom, core.onIdle, core.onClosed]) for (const tell of waiting) tell()
+  core.storeCalls.close()
   core.timers.clear()
 }
 

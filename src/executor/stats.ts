@@ -1,7 +1,7 @@
 /** Numbers of an executor at one moment. */
 
 import type { Core, Phase } from './core.ts'
-import type { ObserverStats } from './observer-host.ts'
+import type { ObserverStats } from './attached-observer.ts'
 
 export interface ExecutorStats {
   readonly phase: Phase

@@ -47,7 +47,8 @@ interface Life {
   accepted: Entry | undefined
   cancelled: boolean
   readonly starts: Entry[]
-  readonly fails: Entry[]
+  /** Bodies that were over; `fail` among their words when they threw. */
+  readonly overs: Entry[]
   readonly ends: Entry[]
 }
 
@@ -100,13 +101,13 @@ function livesOf(entries: readonly Entry[]): Map<string, Life> {
     if (entry.mark === 'P') continue
     let life = lives.get(entry.id)
     if (life === undefined) {
-      life = { accepted: undefined, cancelled: false, starts: [], fails: [], ends: [] }
+      life = { accepted: undefined, cancelled: false, starts: [], overs: [], ends: [] }
       lives.set(entry.id, life)
     }
     if (entry.mark === 'A') life.accepted ??= entry
     if (entry.mark === 'C') life.cancelled = true
     if (entry.mark === 'R') life.starts.push(entry)
-    if (entry.mark === 'E' && entry.words[1] === 'fail') life.fails.push(entry)
+    if (entry.mark === 'E') life.overs.push(entry)
     if (entry.mark === 'D') life.ends.push(entry)
   }
   return lives
@@ -150,8 +151,9 @@ function breachesOfRuns(id: string, record: FinalRecord, life: Life): string[] {
   for (const [index, start] of life.starts.entries()) {
     const before = life.starts[index - 1]
     if (before === undefined || before.process !== start.process) continue
-    const failed = life.fails.some(
-      ({ at, process }) => process === start.process && at > before.at && at < start.at,
+    const failed = life.overs.some(
+      ({ at, process, words }) =>
+        words[1] === 'fail' && process === start.process && at > before.at && at < start.at,
     )
     if (!failed) found.push(`${what} was started twice in one process, and had not failed between`)
     if (Number(start.words[0]) <= Number(before.words[0])) {
@@ -161,15 +163,17 @@ function breachesOfRuns(id: string, record: FinalRecord, life: Life): string[] {
   return found
 }
 
-/** A kill has to be paid for by what ran at that moment, and by nothing else. */
+/**
+ * What ran when a kill came has to run again, and that is no more than has slots. (A body that was over gives its slot
+ * back before its outcome is written: it may run again as well, and has its `E`.)
+ */
 function breachesOfReruns(lives: ReadonlyMap<string, Life>): string[] {
   const cutOff = new Map<number, number>()
-  for (const { starts, fails } of lives.values()) {
+  for (const { starts, overs } of lives.values()) {
     for (const [index, { process, at }] of starts.entries()) {
       const next = starts[index + 1]
-      // One that had failed by then would have run again without the kill.
-      const hadFailed = fails.some((fail) => fail.process === process && fail.at > at)
-      if (next !== undefined && next.process !== process && !hadFailed) {
+      const wasOver = overs.some((over) => over.process === process && over.at > at)
+      if (next !== undefined && next.process !== process && !wasOver) {
         cutOff.set(process, (cutOff.get(process) ?? 0) + 1)
       }
     }

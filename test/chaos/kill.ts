@@ -89,13 +89,13 @@ async function oneLife(
     }
   } finally {
     child.kill()
-    const { code, signal, stderr } = await child.ended
-    // Closing may have been faster than the kill.
-    const isExpected = signal === 'SIGKILL' || (phase === 'close' && code === 0)
-    if (!isExpected || stderr !== '') {
-      throw new Error(`the child ended by itself (code ${code}, signal ${signal}): ${stderr}`)
-    }
+    await child.ended
   }
+  const { code, signal, stderr } = await child.ended
+  // Closing may have been faster than the kill.
+  const isExpected = signal === 'SIGKILL' || (phase === 'close' && code === 0)
+  if (isExpected && stderr === '') return
+  throw new Error(`the child ended by itself (code ${code}, signal ${signal}): ${stderr}`)
 }
 
 async function drainAndCheck(

@@ -24,12 +24,28 @@ export interface RecordRow extends SpecColumns, StateColumns {
 export function recordFrom(row: unknown): StoredRecord {
   const columns = row as RecordRow
   const { seq, spec, state, owner, progress, cancel } = columns
+  try {
+    return {
+      spec: specFrom(columns, spec),
+      state: stateFrom(columns, owner, state),
+      position: seq,
+      progress: progress === null ? undefined : (JSON.parse(progress) as Progress),
+      cancelRequest: cancel === null ? undefined : (JSON.parse(cancel) as CancelRequest),
+      retriedBy: columns.retried_by ?? undefined,
+    }
+  } catch {
+    return damagedRecord(columns)
+  }
+}
+
+/**
+ * What is left of a record whose texts cannot be read: its columns, and an input that is no JSON. So it holds up no
+ * other record, and ends as `corrupt` when it is its turn to run.
+ */
+function damagedRecord(columns: RecordRow): StoredRecord {
   return {
-    spec: specFrom(columns, spec),
-    state: stateFrom(columns, owner, state),
-    position: seq,
-    progress: progress === null ? undefined : (JSON.parse(progress) as Progress),
-    cancelRequest: cancel === null ? undefined : (JSON.parse(cancel) as CancelRequest),
-    retriedBy: columns.retried_by ?? undefined,
+    spec: specFrom({ ...columns, tags: null }, '{}\n'),
+    state: stateFrom(columns, columns.owner, `{"dueAt":${columns.created_at}}`),
+    position: columns.seq,
   }
 }

@@ -69,7 +69,7 @@ export function tagsText(tags: Tags): string | null {
 
 export function specFrom(columns: SpecColumns, text: string): TaskSpec {
   const [headText, inputJson] = splitText(text)
-  const head = JSON.parse(headText) as Head
+  const head = headFrom<Head>(headText)
   const { options, infinite } = head
   for (const path of infinite ?? []) setInfinite(options as Record<string, unknown>, path)
   return {
@@ -96,6 +96,13 @@ export function specFrom(columns: SpecColumns, text: string): TaskSpec {
     options,
     localOptions: head.localOptions,
   }
+}
+
+/** The first line of a text as the object it has to be; throws for anything else. */
+export function headFrom<Head extends object>(text: string): Head {
+  const head = JSON.parse(text) as unknown
+  if (typeof head === 'object' && head !== null && !Array.isArray(head)) return head as Head
+  throw new SyntaxError('not an object')
 }
 
 /** The first line, and what follows it. */

@@ -3,7 +3,7 @@
 import type { Hold, TaskState } from '../../task/record.ts'
 import type { SerializedError } from '../../task/serialized-error.ts'
 import { STATUSES, type Status } from '../../task/status.ts'
-import { splitText, storable } from './spec-text.ts'
+import { headFrom, splitText, storable } from './spec-text.ts'
 
 /** The columns that hold the rest of a state. */
 export interface StateColumns {
@@ -58,7 +58,8 @@ export function stateText(state: TaskState): string {
 
 export function stateFrom(columns: StateColumns, owner: string | null, text: string): TaskState {
   const [headText, resultJson] = splitText(text)
-  const head = JSON.parse(headText) as Head
+  const head = headFrom<Head>(headText)
+  if (!Number.isFinite(head.dueAt)) throw new SyntaxError('a state without dueAt')
   return {
     status: statusOf(columns.status),
     owner,

@@ -33,6 +33,16 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
     if (own !== undefined) own.active += 1
   }
 
+  function give(item: Item): void {
+    active -= 1
+    const own = limited.get(item.name)
+    if (own !== undefined) {
+      own.active -= 1
+      readmit(own, item.name)
+    }
+    if (ready.size > 0) schedulePump()
+  }
+
   function isAtOwnLimit(name: string): boolean {
     const own = limitOf(name)
     return own !== undefined && own.active >= host.taskConcurrency(name)
@@ -125,15 +135,9 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
       aside -= 1
       return true
     },
-    release(item) {
-      active -= 1
-      const own = limited.get(item.name)
-      if (own !== undefined) {
-        own.active -= 1
-        readmit(own, item.name)
-      }
-      if (ready.size > 0) schedulePump()
-    },
+    release: give,
+    lend: give,
+    takeBack: take,
     pause() {
       paused = true
     },

@@ -6,11 +6,14 @@ import { valid, type Make } from '../../support/hostile-values.ts'
 // The compiler refuses all of this: hostile callers have none.
 export type Any = any // eslint-disable-line typescript/no-explicit-any
 
+/** Each option with good values of it. */
+export type Arguments = Readonly<Record<string, readonly Make[]>>
+
 export const noop: () => void = (): void => {}
 export const of: (...values: readonly unknown[]) => Make[] = (...values) =>
   values.map((value) => () => value)
 
-export const EXECUTION: Readonly<Record<string, readonly Make[]>> = {
+export const EXECUTION: Arguments = {
   retries: of(0, 2, null),
   backoff: of({ delay: 1 }, () => 1, null),
   retryIf: of(() => true),
@@ -41,7 +44,7 @@ export const EXECUTION: Readonly<Record<string, readonly Make[]>> = {
   onFinal: of(noop),
 }
 
-export const CALL: Readonly<Record<string, readonly Make[]>> = {
+export const CALL: Arguments = {
   ...EXECUTION,
   idempotencyKey: of('key', 'other key'),
   idempotencyTtl: of('1h'),
@@ -53,16 +56,21 @@ export const CALL: Readonly<Record<string, readonly Make[]>> = {
   traceContext: of({ traceparent: '00-1-2-01' }),
 }
 
-export const OBSERVER = {
+export const OBSERVER: Arguments = {
   name: of('o', 'other'),
   minLevel: of('debug', 'warn', { default: 'info', 'a.*': 'debug', 'tag:a=b': 'error' }),
   types: of(['task.failed'], []),
   lifecycle: of(true, false),
 }
 
-export const LOGGER = { debug: of(noop), info: of(noop), warn: of(noop), error: of(noop) }
+export const LOGGER: Arguments = {
+  debug: of(noop),
+  info: of(noop),
+  warn: of(noop),
+  error: of(noop),
+}
 
-export const METHODS = [
+export const METHODS: readonly string[] = [
   'onEvent',
   'onLog',
   'onLifecycle',
@@ -73,7 +81,7 @@ export const METHODS = [
   'wrapEnqueue',
   'wrapRun',
   'runInternal',
-] as const
+]
 
 export const schema: (answer: unknown) => unknown = (answer) => ({
   '~standard': { version: 1, vendor: 'hostile', validate: () => answer },

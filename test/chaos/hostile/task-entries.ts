@@ -133,7 +133,7 @@ export const TASK_ENTRIES: readonly Entry[] = [
     call: (world, thrown, late) =>
       mayFail(
         asTask(world, async () => {
-          if (late === true) await null
+          if (late === true) await Promise.resolve()
           throw thrown
         }),
       ),
