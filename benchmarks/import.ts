@@ -76,7 +76,8 @@ function buildPackage(): void {
   const args = [tsc, '-p', 'tsconfig.build.json', '--outDir', join(directory, 'dist')]
   const { status } = spawnSync(process.execPath, args, { cwd: repository, stdio: ['ignore', 2, 2] })
   // tsc writes its output in spite of type errors.
-  if (status !== 0) console.error('bench: the build has type errors, see above; measuring it anyway')
+  if (status !== 0)
+    console.error('bench: the build has type errors, see above; measuring it anyway')
 }
 
 /** The milliseconds of a whole process that runs `code`. */

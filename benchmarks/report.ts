@@ -48,7 +48,12 @@ export function targetsText(reports: readonly Report[]): string {
       const spread = spreadOf(values)
       const range = `${number(spread.min)}..${number(spread.max)}`
       const sign = bound === 'at least' ? '≥' : '≤'
-      return [what, `${sign} ${limit} ${unit}`, `${number(spread.median)} (${range})`, verdict(target, spread)]
+      return [
+        what,
+        `${sign} ${limit} ${unit}`,
+        `${number(spread.median)} (${range})`,
+        verdict(target, spread),
+      ]
     }),
   )
   const head = ['target', 'limit', 'measured: median (min..max)', 'verdict']

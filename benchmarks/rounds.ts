@@ -115,8 +115,9 @@ export async function rateOf(
   idle: () => unknown,
 ): Promise<number> {
   const startedAt = performance.now()
-  for (let index = 0; index < count; ) {
-    for (const end = Math.min(index + ENQUEUES_PER_TURN, count); index < end; index++) enqueue(index)
+  for (let index = 0; index < count;) {
+    for (const end = Math.min(index + ENQUEUES_PER_TURN, count); index < end; index++)
+      enqueue(index)
     await turn()
   }
   await idle()

@@ -16,7 +16,9 @@ const { positionals } = parseArgs({ allowPositionals: true })
 const unknown = positionals.filter((name) => !Object.hasOwn(subjects, name))
 
 if (unknown.length > 0) {
-  console.error(`bench: no subject "${unknown.join('", "')}"; there are ${Object.keys(subjects).join(', ')}`)
+  console.error(
+    `bench: no subject "${unknown.join('", "')}"; there are ${Object.keys(subjects).join(', ')}`,
+  )
   process.exitCode = 1
 } else {
   await main(positionals.length > 0 ? positionals : Object.keys(subjects))

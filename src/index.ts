@@ -148,6 +148,7 @@ export type { Level, LevelInput } from './task/level.ts'
 export type { BackoffFunction, BackoffOptions, ErrorClass, ExecutionOptions, RetryFacts } from './task/options.ts'
 export type { FailureReason, Outcome } from './task/outcome.ts'
 export type {
+  AttemptRecord,
   CancelRequest,
   ContextFields,
   Hold,

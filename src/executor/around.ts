@@ -143,7 +143,7 @@ export function runInternal<T>(
         if (given !== own) watch(given, own, fault)
         return own
       } catch (error) {
-        watch(given, Promise.reject(error as Error), fault)
+        watch(given, Promise.reject(error), fault)
         throw error
       }
     }

@@ -111,7 +111,7 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     try {
       answer = callStore(core, 'persist', 'insert', () => core.backend.insert([record]))
     } catch (error) {
-      answer = Promise.reject(error as Error)
+      answer = Promise.reject(error)
     }
     if (answer instanceof Promise) {
       core.inserting += 1
@@ -162,7 +162,7 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     const lives = placed.map(({ live }) => live)
     const records = placed.map(({ record }) => record)
     const handles = await answered(lives, records, call(records))
-    if (core.engine.awaitsRuns === true) await Promise.all(lives.map((live) => live.placement))
+    if (core.engine.awaitsRuns === true) await Promise.all(lives.map(async (live) => live.placement))
     return handles
   }
 
@@ -208,7 +208,7 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
       for (const [index, handle] of handles.entries()) inserted.set(others[index] as LiveTask, handle)
     }
     return Promise.all(
-      lives.map((live, index) => inserted.get(live) ?? existing(live, (results[index] as { id: string }).id)),
+      lives.map(async (live, index) => inserted.get(live) ?? existing(live, (results[index] as { id: string }).id)),
     )
   }
 
@@ -239,7 +239,7 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
         await delay(core, delayMs, false)
         try {
           const stored = await callStore(core, 'poll', 'get', () => core.backend.get(live.id))
-          if (stored !== undefined && stored.state.owner === core.id && core.live.get(live.id) === undefined) core.takeOver(stored)
+          if (stored !== undefined && stored.state.owner === core.id && core.live.get(live.id) === undefined) void core.takeOver(stored)
           break
         } catch (error) {
           core.reportBackendError('get', error)

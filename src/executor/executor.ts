@@ -25,7 +25,7 @@ import type { LiveTask } from './live-task.ts'
 import { createLiveTasks } from './live-tasks.ts'
 import { createLogStore } from './log-store.ts'
 import { checkObserver, createObserverHost, type Observation } from './observer-host.ts'
-import { resolveExecutorOptions, type ExecutorOptions } from './options.ts'
+import { checkedIds, resolveExecutorOptions, type ExecutorOptions } from './options.ts'
 import { endUnplaced, placeTask, takeOverRecord } from './placement.ts'
 import { callStore } from './persist.ts'
 import { childrenOf, getRecord, listRecords, type ListQuery, type RecordPage } from './queries.ts'
@@ -136,7 +136,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
   const clock = options.clock ?? systemClock
   const backend = options.backend ?? parts.backend()
   const engine = (options.engine ?? parts.engine()) as Engine<LiveTask>
-  const newId = options.newId ?? uuidV7
+  const newId = options.newId === undefined ? uuidV7 : checkedIds(options.newId)
   const id = checked.id ?? uuidV7(clock.now())
   const base = captureBaseContext()
   const timers = createTimerQueue(clock, (fire) => base.run(fire))
@@ -294,7 +294,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
       checkCloseOptions(closeOptions)
     } catch (error) {
       // Not closing yet: it can be closed with a grace that is right.
-      return Promise.reject(error as Error)
+      return Promise.reject(error)
     }
     closing ??= base.run(async () => {
       const started = starting?.catch(() => {})
@@ -308,7 +308,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     id,
     start,
     enqueue: (task: unknown, input?: unknown, enqueueOptions?: EnqueueOptions) =>
-      enqueue({ task, input, options: enqueueOptions }) as Promise<TaskHandle<any>>,
+      enqueue({ task, input, options: enqueueOptions }) as Promise<TaskHandle<never>>,
     async enqueueMany(items) {
       const requests = readRequests(items)
       if (!mayEnqueueWhileClosing()) {

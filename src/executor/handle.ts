@@ -90,7 +90,7 @@ class Handle<Output> implements TaskHandle<Output> {
       }
       const giveUp = (error: unknown): void => {
         clean()
-        reject(error as Error)
+        reject(error)
       }
       const abort = (): void => giveUp(signal?.reason)
       signal?.addEventListener('abort', abort)
@@ -116,7 +116,7 @@ class Handle<Output> implements TaskHandle<Output> {
   }
 
   record(): Promise<TaskRecord<Output> | undefined> {
-    return this.#core.getRecord(this.id) as Promise<TaskRecord<Output> | undefined>
+    return this.#core.getRecord(this.id)
   }
 
   cancel(options?: CancelOptions): Promise<boolean> {

@@ -130,6 +130,9 @@ function assemble(
     reason: undefined,
     cancelledBy: undefined,
     hold: undefined,
+    attemptEndedAt: undefined,
+    worker: undefined,
+    history: undefined,
   }
   const key = call?.idempotencyKey === undefined ? undefined : keyOf(call, inputJson, now, name, origin)
   return { registered, options, spec, state, key, isScheduled }

@@ -14,7 +14,12 @@ export interface ObserverFaults {
   report(observer: string, error: unknown, except?: BusListener): void
   /** Publishes what has gathered. */
   flush(): void
-  /** From now on the first failure of each goes to the fallback logger: `executor.closed` is the last event. */
+  /** As `report`, for a failure of its `flush` or `close`: once closed, it goes to the fallback logger in any case. */
+  reportEnd(observer: string, error: unknown, except: BusListener): void
+  /**
+   * From now on nothing is published, for `executor.closed` is the last event. The first failure of an observer that
+   * had none before goes to the fallback logger.
+   */
   close(): void
   /** The observer is gone. */
   forget(observer: string): void
@@ -51,16 +56,17 @@ export function createObserverFaults(
     bus.publish(executorEvent(origin, 'observer.error', clock.now(), fields), except)
   }
 
-  return {
+  function logLate(observer: string, error: unknown): void {
+    told.add(observer)
+    const { name, message } = serializeError(error)
+    const what = 'failed after the last event that others could hear of'
+    logFallback('warning', `observer "${observer}" ${what}: ${name}: ${message}`)
+  }
+
+  const reports: ObserverFaults = {
     report(observer, error, except) {
       if (closed) {
-        if (told.has(observer)) return
-        told.add(observer)
-        const { name, message } = serializeError(error)
-        logFallback(
-          'warning',
-          `observer "${observer}" failed after the last event that others could hear of: ${name}: ${message}`,
-        )
+        if (!faults.has(observer) && !told.has(observer)) logLate(observer, error)
         return
       }
       let fault = faults.get(observer)
@@ -76,6 +82,10 @@ export function createObserverFaults(
       if (waitMs <= 0) publish(observer, known)
       else fault.timer = timers.after(waitMs, () => publish(observer, known), false)
     },
+    reportEnd(observer, error, except) {
+      if (closed) logLate(observer, error)
+      else reports.report(observer, error, except)
+    },
     flush() {
       for (const [observer, fault] of faults) publish(observer, fault)
     },
@@ -89,4 +99,5 @@ export function createObserverFaults(
       faults.delete(observer)
     },
   }
+  return reports
 }

@@ -130,7 +130,7 @@ export function createObserverHost(
   function closeOne(entry: AttachedObserver): Promise<void> {
     if (entry.closing !== undefined) return entry.closing
     const { observer } = entry
-    const fault = (error: unknown): void => entry.fault(error)
+    const fault = (error: unknown): void => faults.reportEnd(entry.name, error, entry)
     const close = async (): Promise<void> => {
       try {
         await settled(observer.flush?.())

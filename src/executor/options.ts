@@ -9,6 +9,7 @@ import { durationMs, type Duration } from '../task/duration.ts'
 import { InvalidOptionsError } from '../task/errors.ts'
 import { LEVELS, parseLevel, SILENT, type LevelInput } from '../task/level.ts'
 import type { ExecutionOptions } from '../task/options.ts'
+import { ignoreRejection, reading } from '../task/reading.ts'
 import { EXECUTION_OPTION_NAMES, resolveOptions } from '../task/resolve-options.ts'
 import type { Task } from '../task/run-context.ts'
 
@@ -135,6 +136,16 @@ export function resolveExecutorOptions(options: ExecutorOptions): ResolvedExecut
     shieldGraceMs: durationMs(options.shieldGrace ?? '30s', 'shieldGrace', WHERE),
     signalGrace: signalGrace(handleSignals),
     id,
+  }
+}
+
+/** `newId` of a user: what it answers is checked like an id that a call gives. */
+export function checkedIds(newId: (now: number) => string): (now: number) => string {
+  return (now) => {
+    const id: unknown = reading('newId', '', () => newId(now))
+    if (typeof id === 'string' && ID_PATTERN.test(id)) return id
+    ignoreRejection(id)
+    throw new InvalidOptionsError('newId', 'a function that answers 1 to 128 letters, digits, "_", ".", ":" or "-"', id)
   }
 }
 

@@ -90,7 +90,7 @@ export async function shutDown(
   await observers.close()
   core.phase = 'closed'
   await within(core, Math.min(STORE_MS, Math.max(LAST_MS, leftMs(endsAt))), closeStore(core))
-  for (const live of [...core.live.values()]) {
+  for (const live of Array.from(core.live.values())) {
     live.isLost = true
     forget(core, live)
   }

@@ -175,7 +175,7 @@ export function createUpkeep(core: Core, attempts: Attempts): Upkeep {
 
   /** The store gave our records away: stop their bodies, forget them, and begin anew. */
   async function surrender(): Promise<void> {
-    for (const live of [...core.live.values()]) {
+    for (const live of Array.from(core.live.values())) {
       lose(core, live)
       const { attempt } = live
       if (attempt !== undefined && !attempt.isOver) {

@@ -83,10 +83,13 @@ export function eventWaits(kept: () => readonly PlainsightEvent[]): EventWaits {
           // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- an abort's reason is passed on as it is
           reject(signal?.reason)
         }
-        const timer = setTimeout(() => {
-          end()
-          reject(new WaitTimeoutError(timeoutMessage(wanted, timeoutMs, kept()), timeoutMs))
-        }, Math.min(timeoutMs, MAX_TIMER_MS))
+        const timer = setTimeout(
+          () => {
+            end()
+            reject(new WaitTimeoutError(timeoutMessage(wanted, timeoutMs, kept()), timeoutMs))
+          },
+          Math.min(timeoutMs, MAX_TIMER_MS),
+        )
         signal?.addEventListener('abort', onAbort)
         waits.add(wait)
       })
@@ -112,7 +115,9 @@ function timeoutMessage(
   kept: readonly PlainsightEvent[],
 ): string {
   const what =
-    typeof wanted === 'function' ? 'an event that the predicate accepts' : JSON.stringify(plainData(wanted))
+    typeof wanted === 'function'
+      ? 'an event that the predicate accepts'
+      : JSON.stringify(plainData(wanted))
   const last = kept.slice(-LAST_SEEN).map((event) => event.type)
   const seen =
     last.length === 0

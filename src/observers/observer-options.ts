@@ -45,7 +45,8 @@ export function observerFilter(
     throw new InvalidOptionsError('name', 'a string of 1 to 200 characters', name, where)
   }
   reading('minLevel', where, () => checkMinLevel(minLevel, where))
-  const list = types === undefined ? undefined : reading('types', where, () => checkTypes(types, where))
+  const list =
+    types === undefined ? undefined : reading('types', where, () => checkTypes(types, where))
   if (lifecycle !== undefined && typeof lifecycle !== 'boolean') {
     throw new InvalidOptionsError('lifecycle', 'true or false', lifecycle, where)
   }

@@ -49,7 +49,10 @@ const WHERE = 'pinoObserver: '
 export function pinoObserver(logger: PinoLike, options: PinoObserverOptions = {}): PinoObserver {
   reading('logger', WHERE, () => checkLogger(logger))
   const filter = observerFilter(
-    readOptions(options, OBSERVER_OPTION_NAMES, WHERE), { name: 'pino', minLevel: 'info' }, WHERE)
+    readOptions(options, OBSERVER_OPTION_NAMES, WHERE),
+    { name: 'pino', minLevel: 'info' },
+    WHERE,
+  )
   let delivered = 0
   let failed = 0
   return {

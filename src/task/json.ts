@@ -139,5 +139,5 @@ function within(step: string, inner: Problem): Problem {
 /** The JSON text of `value` as JSON makes it (Date becomes a string), for outputs. Throws what `JSON.stringify` throws. */
 export function stringifyLoose(value: unknown): string | undefined {
   // `JSON.stringify` answers undefined for undefined, functions and symbols, whatever its type says.
-  return value === undefined ? undefined : (JSON.stringify(value) as string | undefined)
+  return value === undefined ? undefined : JSON.stringify(value)
 }

@@ -29,14 +29,23 @@ export function asOurs(error: unknown, option: string, where: string): Plainsigh
  *
  * @throws {InvalidOptionsError} INVALID_OPTIONS for anything but an object, and for one that cannot be read
  */
-export function readFields(value: unknown, option: string, expected: string, where: string): Record<string, unknown> {
+export function readFields(
+  value: unknown,
+  option: string,
+  expected: string,
+  where: string,
+): Record<string, unknown> {
   return reading(option, where, () => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw new InvalidOptionsError(option, expected, value, where)
     }
     const fields: Record<string, unknown> = {}
     for (const key of Object.keys(value)) {
-      const property = { value: (value as Record<string, unknown>)[key], enumerable: true, writable: true }
+      const property = {
+        value: (value as Record<string, unknown>)[key],
+        enumerable: true,
+        writable: true,
+      }
       Object.defineProperty(fields, key, property)
     }
     return fields
@@ -61,7 +70,10 @@ export function readWait(options: unknown, where: string): Wait {
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
       throw new InvalidOptionsError('signal', 'an AbortSignal', signal, where)
     }
-    return { timeoutMs: timeout === undefined ? undefined : durationMs(timeout, 'timeout', where), signal }
+    return {
+      timeoutMs: timeout === undefined ? undefined : durationMs(timeout, 'timeout', where),
+      signal,
+    }
   })
 }
 

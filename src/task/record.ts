@@ -88,6 +88,33 @@ export interface TaskState {
   readonly reason: string | undefined
   readonly cancelledBy: string | undefined
   readonly hold: Hold | undefined
+  /** End of the latest attempt, when the task was not over with it. */
+  readonly attemptEndedAt?: number | undefined
+  /** The executor that ran the latest attempt. */
+  readonly worker?: string | undefined
+  /** Attempts before the latest one, oldest first; at most the last {@link MAX_HISTORY}. */
+  readonly history?: readonly AttemptRecord[] | undefined
+}
+
+/** So many earlier attempts are kept with a record. */
+export const MAX_HISTORY = 25
+
+/** One attempt, as it was. Its log lines are those of the record with the same `attempt`. */
+export interface AttemptRecord {
+  /** Zero-based. */
+  readonly attempt: number
+  readonly outcome: 'running' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted'
+  /** A failure reason, an interrupt reason, or the canceller's words. */
+  readonly reason?: string | undefined
+  readonly error?: SerializedError | undefined
+  /** Epoch milliseconds. */
+  readonly startedAt: number | undefined
+  readonly endedAt: number | undefined
+  /** How long it waited for its slot, and ran, in milliseconds. */
+  readonly waitMs: number | undefined
+  readonly durationMs: number | undefined
+  /** The executor that ran it. */
+  readonly worker: string | undefined
 }
 
 /** How far a task says it is. */
@@ -123,6 +150,48 @@ export interface StoredRecord {
   readonly cancelRequest?: CancelRequest | undefined
   /** The newest retry by hand of this record. */
   readonly retriedBy?: string | undefined
+}
+
+/** The latest attempt; `undefined` before the first. */
+export function latestAttempt(state: TaskState): AttemptRecord | undefined {
+  if (state.starts === 0) return undefined
+  const { startedAt, endedAt, attemptEndedAt, waitMs, durationMs, error, reason, worker } = state
+  const outcome = latestOutcome(state)
+  const isOver = outcome !== 'running'
+  return {
+    attempt: attemptOf(state),
+    outcome,
+    reason: isOver ? reason : undefined,
+    error: outcome === 'failed' ? error : undefined,
+    startedAt,
+    endedAt: attemptEndedAt ?? endedAt,
+    waitMs,
+    durationMs: isOver ? durationMs : undefined,
+    worker,
+  }
+}
+
+function latestOutcome(state: TaskState): AttemptRecord['outcome'] {
+  const { status, reason } = state
+  if (state.attemptEndedAt !== undefined) {
+    // It did not end the task: it failed and was to be retried, or was cut off and requeued.
+    const wasCutOff = reason === 'crash' || reason === 'shutdown' || reason === 'lease_lost'
+    return wasCutOff || state.error === undefined ? 'interrupted' : 'failed'
+  }
+  switch (status) {
+    case 'running':
+    case 'succeeded':
+    case 'failed':
+    case 'cancelled':
+    case 'interrupted':
+      return status
+    case 'scheduled':
+    case 'pending':
+    case 'retrying':
+    case 'expired':
+      // Stored by a version that did not keep the attempt's end.
+      return 'failed'
+  }
 }
 
 /** Zero-based number of the current or latest attempt: how many starts came before it. */

@@ -89,7 +89,7 @@ export function storedOptions(call: ExecutionOptions): {
 /** Stored options as a layer to merge again. */
 export function revivedOptions(stored: StoredOptions | undefined): ExecutionOptions | undefined {
   if (stored === undefined) return undefined
-  return stored['retries'] === 'Infinity' ? { ...stored, retries: Infinity } : (stored as ExecutionOptions)
+  return stored['retries'] === 'Infinity' ? { ...stored, retries: Infinity } : stored
 }
 
 interface Reader {
@@ -157,7 +157,7 @@ function resolveHooks(options: ExecutionOptions, where: string): TaskHooks {
     }
     hooks[name] = list
   }
-  return hooks as TaskHooks
+  return hooks
 }
 
 function positive(value: number | undefined, option: string, where: string): number | undefined {

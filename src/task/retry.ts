@@ -60,9 +60,19 @@ export function backoffDelayMs(backoff: Backoff, failures: number, random: () =>
     case 'none':
       return exact
     case 'full':
-      return exact * random()
+      return exact * fraction(random)
     case 'equal':
-      return exact / 2 + (exact / 2) * random()
+      return exact / 2 + (exact / 2) * fraction(random)
+  }
+}
+
+// One that throws or answers no fraction draws the longest delay: nothing but time is lost.
+function fraction(random: () => number): number {
+  try {
+    const drawn = random()
+    return drawn >= 0 && drawn <= 1 ? drawn : 1
+  } catch {
+    return 1
   }
 }
 

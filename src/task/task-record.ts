@@ -4,14 +4,17 @@ import { formatLogs } from './format-logs.ts'
 import type { Jsonify } from './json.ts'
 import {
   attemptOf,
+  latestAttempt,
   maxAttemptsOf,
   retriesUsedOf,
+  type AttemptRecord,
   type ContextFields,
   type Hold,
   type LogLine,
   type Progress,
   type StoredRecord,
   type TaskSource,
+  type TaskState,
   type TraceContext,
 } from './record.ts'
 import type { SerializedError } from './serialized-error.ts'
@@ -64,6 +67,8 @@ export interface TaskRecord<Output = unknown> {
   readonly cancelRequested: boolean
   /** Options of the call that were functions and live only in the process that enqueued. */
   readonly localOptions: readonly string[]
+  /** Every attempt so far, oldest first: the latest one, and up to 25 before it. */
+  readonly attempts: readonly AttemptRecord[]
   /** The stored lines; empty in lists unless asked for. */
   readonly logLines: readonly LogLine[]
   /** Lines that the caps left out. */
@@ -118,6 +123,7 @@ export function taskRecord<Output = unknown>(
     hold: state.hold,
     cancelRequested: stored.cancelRequest !== undefined,
     localOptions: spec.localOptions ?? [],
+    attempts: attemptsOf(state),
     logLines: logs.lines,
     logsDropped: logs.dropped,
   }
@@ -137,6 +143,11 @@ export function taskRecord<Output = unknown>(
       }
     },
   }
+}
+
+function attemptsOf(state: TaskState): readonly AttemptRecord[] {
+  const latest = latestAttempt(state)
+  return latest === undefined ? [] : [...(state.history ?? []), latest]
 }
 
 // Stored by us, but a store can be edited from outside: an unreadable text is shown as absent, not thrown.

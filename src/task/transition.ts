@@ -1,6 +1,13 @@
 /** The state machine: what becomes of a record when something happens to it. Pure. */
 
-import { attemptOf, type TaskSpec, type TaskState } from './record.ts'
+import {
+  attemptOf,
+  latestAttempt,
+  MAX_HISTORY,
+  type AttemptRecord,
+  type TaskSpec,
+  type TaskState,
+} from './record.ts'
 import type { InterruptOutcome, FailureOutcome, Outcome } from './outcome.ts'
 import { serializeError } from './serialized-error.ts'
 import { isTerminal } from './status.ts'
@@ -66,14 +73,23 @@ function startOf(state: TaskState, now: number): TaskState {
     starts: state.starts + 1,
     startedAt: now,
     waitMs: waitMs > 0 ? waitMs : 0,
+    attemptEndedAt: undefined,
+    worker: state.owner ?? undefined,
+    history: withLatest(state),
   }
+}
+
+// The attempt before becomes history when the next one starts: until then the state itself says how it ended.
+function withLatest(state: TaskState): readonly AttemptRecord[] | undefined {
+  const latest = latestAttempt(state)
+  return latest === undefined ? state.history : [...(state.history ?? []), latest].slice(-MAX_HISTORY)
 }
 
 function afterFailure(spec: TaskSpec, state: TaskState, outcome: FailureOutcome, now: number): TaskState {
   const { error, reason, durationMs, retryDelayMs } = outcome
   const mayRetry = state.status === 'running' && retryDelayMs !== undefined
   if (mayRetry && attemptOf(state) - state.recoveries < spec.retries) {
-    return { ...state, status: 'retrying', dueAt: now + retryDelayMs, durationMs, error, reason }
+    return { ...state, status: 'retrying', dueAt: now + retryDelayMs, attemptEndedAt: now, durationMs, error, reason }
   }
   return { ...state, status: 'failed', owner: null, endedAt: now, durationMs, error, reason }
 }
@@ -100,6 +116,7 @@ function afterInterrupt(
     recoveries: state.recoveries + 1,
     crashes,
     dueAt: now,
+    attemptEndedAt: now,
     durationMs,
     reason,
   }

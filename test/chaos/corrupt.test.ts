@@ -70,10 +70,8 @@ test(`a damaged record ends clearly, and ${NEIGHBOURS} neighbours run, in ${ROUN
     })
     try {
       await executor.start()
-      const neighbours = ids.filter((id) => id !== victim)
-      for (const id of neighbours) {
-        const event = await memory.waitFor({ type: 'task.succeeded', taskId: id })
-        expect(event.taskId, `${where}: ${what}`).toBe(id)
+      for (const id of ids) {
+        if (id !== victim) await memory.waitFor({ type: 'task.succeeded', taskId: id })
       }
       await expectClearEnd(executor, victim, `${where}: ${what}`)
     } finally {
@@ -105,7 +103,7 @@ function damageOne(path: string, id: string, random: Random): string {
 /** It ran after all (the damage hit what does not matter), it failed, or asking for it says in our words why not. */
 async function expectClearEnd(executor: Executor, id: string, where: string): Promise<void> {
   const outcome = await waitFor(() => outcomeOf(executor, id), { what: where })
-  expect(['succeeded', 'failed', 'refused', 'missing'], where).toContain(outcome)
+  expect(['succeeded', 'failed', 'refused', 'missing']).toContain(outcome)
 }
 
 async function outcomeOf(executor: Executor, id: string): Promise<string | undefined> {

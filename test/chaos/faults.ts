@@ -58,6 +58,7 @@ export interface FaultReport {
 /** After so many faults the store is well again, so that everything can end. */
 const MAX_FAULTS = 30
 const GRACE_MS = 1_000
+/** As promised: max(grace, shieldGrace) + 3 s. */
 const CLOSE_LIMIT_MS = GRACE_MS + 3_000
 /** Of the manual clock: far longer than all deadlines and backoffs of a run together. */
 const LIMIT_MS = 1_800_000
@@ -152,6 +153,7 @@ async function firstLife(
     clock,
     random,
     concurrency: 4,
+    shieldGrace: GRACE_MS,
     id: 'first',
     logs: { maxLines: 20 },
   })
@@ -221,6 +223,7 @@ async function secondLife(backend: Backend, clock: ManualClock, witness: Witness
     backend,
     observers: [witness.observer],
     clock,
+    shieldGrace: GRACE_MS,
     id: 'second',
   })
   await pump(clock, 'the second life', witness, async () => {

@@ -11,7 +11,13 @@ import { join } from 'node:path'
 import { flushCompileCache } from 'node:module'
 import { createInterface } from 'node:readline'
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
-import { createExecutor, defineTask, type Executor, type TaskContext } from '../../src/index.ts'
+import {
+  createExecutor,
+  defineTask,
+  setFallbackLogger,
+  type Executor,
+  type TaskContext,
+} from '../../src/index.ts'
 import { sqliteBackend } from '../../src/sqlite.ts'
 import { seededRandom } from '../support/random.ts'
 import { openJournal, type Journal } from './journal.ts'
@@ -105,6 +111,8 @@ const tasks = {
 }
 type Kind = keyof typeof tasks
 
+// A body that outlives its attempt logs there; all else on stderr is a fault.
+setFallbackLogger({ error() {} })
 const executor = createExecutor({
   tasks: Object.values(tasks),
   backend: sqliteBackend(join(directory, 'tasks.db'), {

@@ -85,7 +85,7 @@ const MAKERS: readonly (() => unknown)[] = [
   () => Object.create(null) as unknown,
   () => new (class Own {})(),
   () => Object.assign(Array.from({ length: 3 }), { 1: 1 }),
-  () => new Array(5),
+  () => Array.from({ length: 2_000 }),
   () => Object.assign([1, 2], { extra: true }),
   () => [undefined, () => {}, Symbol('s')],
   () => ({ [Symbol.iterator]: throwing }),

@@ -1,6 +1,6 @@
 /** A state as text: one line of JSON with what has no column, then the result as it came. */
 
-import type { Hold, TaskState } from '../../task/record.ts'
+import type { AttemptRecord, Hold, TaskState } from '../../task/record.ts'
 import type { SerializedError } from '../../task/serialized-error.ts'
 import { STATUSES, type Status } from '../../task/status.ts'
 import { headFrom, splitText, storable } from './spec-text.ts'
@@ -25,6 +25,9 @@ interface Head {
   readonly reason?: string
   readonly cancelledBy?: string
   readonly hold?: Hold
+  readonly attemptEndedAt?: number
+  readonly worker?: string
+  readonly history?: readonly AttemptRecord[]
 }
 
 const STATUS_NUMBERS = Object.fromEntries(
@@ -53,6 +56,10 @@ export function stateText(state: TaskState): string {
   if (state.reason !== undefined) text += `,"reason":${JSON.stringify(state.reason)}`
   if (state.cancelledBy !== undefined) text += `,"cancelledBy":${JSON.stringify(state.cancelledBy)}`
   if (state.hold !== undefined) text += `,"hold":"${state.hold}"`
+  if (state.attemptEndedAt !== undefined) text += `,"attemptEndedAt":${state.attemptEndedAt}`
+  // An executor's id needs no escaping: see ID_PATTERN.
+  if (state.worker !== undefined) text += `,"worker":"${state.worker}"`
+  if (state.history !== undefined) text += `,"history":${JSON.stringify(state.history)}`
   return state.resultJson === undefined ? `${text}}` : `${text}}\n${storable(state.resultJson)}`
 }
 
@@ -78,5 +85,8 @@ export function stateFrom(columns: StateColumns, owner: string | null, text: str
     reason: head.reason,
     cancelledBy: head.cancelledBy,
     hold: head.hold,
+    attemptEndedAt: head.attemptEndedAt,
+    worker: head.worker,
+    history: head.history,
   }
 }

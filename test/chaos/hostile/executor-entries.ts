@@ -4,7 +4,7 @@ import { createExecutor, defineTask, memoryBackend, memoryObserver } from '../..
 import { sqliteBackend } from '../../../src/sqlite.ts'
 import { hostileOptions, hostileValue, valid } from '../../support/hostile-values.ts'
 import type { Entry } from '../hostile.ts'
-import { EXECUTION, noop, of, type Any } from './arguments.ts'
+import { EXECUTION, misbehaviour, noop, of, type Any } from './arguments.ts'
 import { accepting } from './doing.ts'
 
 export const EXECUTOR_ENTRIES: readonly Entry[] = [
@@ -38,6 +38,26 @@ export const EXECUTOR_ENTRIES: readonly Entry[] = [
     call(_world, options: Any) {
       const task = defineTask({ name: 'a', run: noop })
       return createExecutor({ tasks: [task], defaults: options, observers: [] }).close({ grace: 0 })
+    },
+  },
+  {
+    name: 'what newId and random do',
+    values: [
+      hostileValue,
+      valid(
+        () => 'newId',
+        () => 'random',
+      ),
+      misbehaviour,
+    ],
+    async call({ echo }, value, name: Any, misbehave: Any) {
+      const executor = createExecutor({ tasks: [echo], observers: [], [name]: misbehave(value) })
+      try {
+        const handle = await executor.enqueue(echo, 1)
+        await handle.result({ timeout: '5s' })
+      } finally {
+        await executor.close({ grace: 0 })
+      }
     },
   },
   { name: 'get', values: [hostileValue], call: ({ executor }, id: Any) => executor.get(id) },

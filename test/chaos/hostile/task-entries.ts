@@ -114,7 +114,7 @@ export const TASK_ENTRIES: readonly Entry[] = [
         known === true || typeof body === 'function'
           ? () => accepting(world, world.executor.enqueue(world.echo, 1))
           : body,
-      ) as unknown,
+      ),
   },
   {
     name: 'what a body returns',

@@ -5,8 +5,11 @@ import { parseMinLevel } from '../../../src/events/level-filter.ts'
 import { sampleEvents } from '../../../src/testing.ts'
 
 const events = sampleEvents()
-const eventOf = (type: EventType): PlainsightEvent =>
-  events.find((event) => event.type === type) as PlainsightEvent
+const eventOf = (type: EventType): PlainsightEvent => {
+  const found = events.find((event) => event.type === type)
+  if (found === undefined) throw new Error(`no sample of ${type}`)
+  return found
+}
 
 function listener(
   receive: (event: PlainsightEvent) => void,
@@ -14,7 +17,7 @@ function listener(
     minLevel = 'debug',
     types,
     lifecycle = true,
-    takes = 'all' as BusListener['takes'],
+    takes = 'all',
   }: {
     minLevel?: string
     types?: readonly EventType[]
@@ -140,9 +143,13 @@ describe('the bus', () => {
 })
 
 describe('adopt', () => {
+  test('of a rejected promise rejects with the same error', async () => {
+    const error = new Error('no')
+    await expect(adopt(Promise.reject(error))).rejects.toBe(error)
+  })
+
   test.each<readonly [string, unknown, string]>([
     ['a promise', Promise.resolve('value'), 'value'],
-    ['a rejected promise', Promise.reject(new Error('no')), 'Error: no'],
     [
       'a thenable that throws',
       {

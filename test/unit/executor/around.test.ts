@@ -444,7 +444,7 @@ describe('around-hooks', () => {
       onStart: () => void seen.push(storage.getStore()),
       async run() {
         seen.push(storage.getStore())
-        await null
+        await Promise.resolve()
         seen.push(storage.getStore())
         expect(getTaskContext()?.taskName).toBe('task')
       },
@@ -467,7 +467,7 @@ describe('around-hooks', () => {
         {
           wrapRun: (_run, next) =>
             storage.run('opened', async () => {
-              await null
+              await Promise.resolve()
               return next()
             }),
         },

@@ -168,7 +168,7 @@ describe('the events of a task', () => {
       { taskId: later.id, idempotencyKey: 'k', status: 'scheduled' },
     ])
     const up = await executor.enqueue(parent)
-    const id = (await up.result()) as string
+    const id = await up.result()
     expect(eventsOf(events, id)[0]).toMatchObject({ parentId: up.id, rootId: up.id })
     const failed = await executor.enqueue(fails)
     await clock.settle()

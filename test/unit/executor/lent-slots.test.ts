@@ -64,7 +64,10 @@ describe('a task that waits for the result of another', () => {
     const executor = createExecutor({ tasks: [stuck, waiting], observers: [], concurrency: 1 })
     try {
       const handle = await executor.enqueue(waiting)
-      await expect(handle.result()).rejects.toMatchObject({ code: 'TASK_FAILED', reason: 'timeout' })
+      await expect(handle.result()).rejects.toMatchObject({
+        code: 'TASK_FAILED',
+        reason: 'timeout',
+      })
       for (const child of await handle.children()) await executor.cancel(child.id)
       await executor.drain({ timeout: '5s' })
       expect(executor.stats()).toMatchObject({ running: 0, queued: 0 })

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createExecutor, defineTask, setFallbackLogger, taskLog } from '../../../src/index.ts'
+import { describe, expect, test } from 'vitest'
+import { createExecutor, defineTask, taskLog } from '../../../src/index.ts'
 import type { EventType, PlainsightEvent } from '../../../src/events/event.ts'
 import type { MinLevel, Observer, ObserverCounts } from '../../../src/observers/observer.ts'
 import { manualClock } from '../../../src/testing/manual-clock.ts'
@@ -16,10 +16,6 @@ const talk = defineTask({
   },
 })
 const fail = defineTask({ name: 'fail', run: () => Promise.reject(new Error('no')) })
-
-// What fails while it is closed has nowhere else to go; here it fails on purpose.
-beforeAll(() => setFallbackLogger({ warning() {} }))
-afterAll(() => setFallbackLogger(null))
 
 function sum({ delivered, dropped, failed, queued }: ObserverCounts): number {
   return delivered + dropped + failed + queued
@@ -367,7 +363,7 @@ describe('the accounting', () => {
           minLevel: 'debug',
           async onEvent() {
             check()
-            await null
+            await Promise.resolve()
             throw new Error('x')
           },
         },
@@ -733,21 +729,21 @@ describe('re-entering from onEvent', () => {
   test('an observer may attach and detach others and itself; nobody gets an event twice or after its end', async () => {
     const record = recorder('added')
     const doomed = recorder('doomed')
-    let offSelf: (() => Promise<void>) | undefined
-    let offDoomed: (() => Promise<void>) | undefined
+    const offs: (() => Promise<void>)[] = []
     let own = 0
     const { executor } = recorded({ tasks: [talk] })
     await executor.start()
-    offSelf = executor.observe({
-      onEvent(event) {
-        own += 1
-        if (event.type !== 'attempt.started') return
-        executor.observe(record)
-        void offSelf?.()
-        void offDoomed?.()
-      },
-    })
-    offDoomed = executor.observe(doomed)
+    offs.push(
+      executor.observe({
+        onEvent(event) {
+          own += 1
+          if (event.type !== 'attempt.started') return
+          executor.observe(record)
+          for (const off of offs) void off()
+        },
+      }),
+    )
+    offs.push(executor.observe(doomed))
     const handle = await executor.enqueue(talk)
     await handle.result()
     expect(own).toBe(1)

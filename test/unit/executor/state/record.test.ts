@@ -79,6 +79,7 @@ describe.each(stores)('the record, on $name', ({ create }) => {
       hold: undefined,
       cancelRequested: false,
       localOptions: [],
+      attempts: [],
       logLines: [],
       logsDropped: 0,
       logs: [],
