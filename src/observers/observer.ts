@@ -53,6 +53,10 @@ export interface Observer {
   /** Exact numbers of a buffering observer: they are authoritative. Events handed to it are all in one of the four. */
   counts?(): ObserverCounts
 
+  // The three below surround the executor's own work. A hook must call `next` once, and answer what `next` gave. One that
+  // does otherwise is reported and changes nothing; one that has not called `next` after 5 s is passed over, it and the
+  // other hooks of its observer, for a minute. What it does after `next` holds up nobody. The first observer is outermost.
+
   /** Surrounds the storing of new records: fills the carrier that is stored with each. See {@link EnqueueOperation}. */
   wrapEnqueue?<T>(operation: EnqueueOperation, next: () => Promise<T>): Promise<T>
   /** Surrounds one attempt: timeout race and decision included, persisting and publishing excluded. */

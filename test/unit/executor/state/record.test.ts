@@ -121,6 +121,28 @@ describe.each(stores)('the record, on $name', ({ create }) => {
       durationMs: 0,
       totalMs: 15_000,
       progress: { done: 2, total: 2 },
+      attempts: [
+        {
+          attempt: 0,
+          outcome: 'failed',
+          reason: 'error',
+          error: expect.objectContaining({ name: 'TypeError', code: 'E_CARD' }),
+          startedAt: start + 10_000,
+          endedAt: start + 10_000,
+          waitMs: 0,
+          durationMs: 0,
+          worker: 'e1',
+        },
+        {
+          attempt: 1,
+          outcome: 'succeeded',
+          startedAt: start + 15_000,
+          endedAt: start + 15_000,
+          waitMs: 0,
+          durationMs: 0,
+          worker: 'e1',
+        },
+      ],
       logLines: [
         { time: start + 10_000, level: 'info', attempt: 0, message: 'paying' },
         { time: start + 15_000, level: 'info', attempt: 1, message: 'paying' },
