@@ -145,7 +145,13 @@ export type { BackendErrorReason, ErrorCode, InputIssue, InterruptReason } from 
 export type { HookTask, TaskErrorHook, TaskHook, TaskHooks } from './task/hooks.ts'
 export type { Json, Jsonify } from './task/json.ts'
 export type { Level, LevelInput } from './task/level.ts'
-export type { BackoffFunction, BackoffOptions, ErrorClass, ExecutionOptions, RetryFacts } from './task/options.ts'
+export type {
+  BackoffFunction,
+  BackoffOptions,
+  ErrorClass,
+  ExecutionOptions,
+  RetryFacts,
+} from './task/options.ts'
 export type { FailureReason, Outcome } from './task/outcome.ts'
 export type {
   AttemptRecord,
@@ -160,7 +166,13 @@ export type {
   TaskState,
   TraceContext,
 } from './task/record.ts'
-export type { FallbackLogger, RunFunction, Task, TaskContext, TaskLogger } from './task/run-context.ts'
+export type {
+  FallbackLogger,
+  RunFunction,
+  Task,
+  TaskContext,
+  TaskLogger,
+} from './task/run-context.ts'
 export type { SerializedError } from './task/serialized-error.ts'
 export type { InputOf, ParsedOf, StandardSchema } from './task/standard-schema.ts'
 export type { OutcomeType, Status, TerminalStatus } from './task/status.ts'

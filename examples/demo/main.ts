@@ -32,7 +32,9 @@ async function main(): Promise<void> {
     tasks: [packFile, countLines],
     backend: sqliteBackend(database),
     // The children would double the output: of them, only what goes wrong.
-    observers: [consoleObserver({ format: 'human', minLevel: { default: 'info', 'count-lines': 'warning' } })],
+    observers: [
+      consoleObserver({ format: 'human', minLevel: { default: 'info', 'count-lines': 'warning' } }),
+    ],
     concurrency: 8,
     handleSignals: true,
   })

@@ -17,7 +17,11 @@ export async function recordsOf(executor: Executor, run: string): Promise<TaskRe
 }
 
 /** The closing lines: tasks by status, retries, bytes, durations, the failures, and where the database is. */
-export function summaryOf(records: readonly TaskRecord[], totalMs: number, database: string): string {
+export function summaryOf(
+  records: readonly TaskRecord[],
+  totalMs: number,
+  database: string,
+): string {
   const byStatus = new Map<string, number>()
   for (const { status } of records) byStatus.set(status, (byStatus.get(status) ?? 0) + 1)
   const files = records.filter(({ name }) => name === 'pack-file')

@@ -33,7 +33,8 @@ export const packFile: Task<{ path: string }, Packed> = defineTask({
   async run({ path }: { path: string }, { signal, progress, enqueue, tags: { run = '' } }) {
     const content = await readFile(path, { signal })
     progress(1, 3)
-    if (content.includes(0)) throw new UnrecoverableError(`${path} is binary: the demo packs text only`)
+    if (content.includes(0))
+      throw new UnrecoverableError(`${path} is binary: the demo packs text only`)
     const sha256 = createHash('sha256').update(content).digest('hex')
     const packed = await compress(content)
     progress(2, 3)
@@ -41,7 +42,11 @@ export const packFile: Task<{ path: string }, Packed> = defineTask({
     taskLog('Packed', { path, bytes: content.length, packedBytes: packed.length })
     if (saved < 0) taskLog.warning('Packing made it larger', { path, percent: -saved })
     // While it waits for its child, its slot is lent to others: the child among them.
-    const child = await enqueue(countLines, { text: content.toString('utf8') }, { tags: { run }, priority: 1 })
+    const child = await enqueue(
+      countLines,
+      { text: content.toString('utf8') },
+      { tags: { run }, priority: 1 },
+    )
     const lines = await child.result()
     progress(3, 3)
     return { bytes: content.length, packedBytes: packed.length, sha256, lines }

@@ -18,7 +18,12 @@ const MAX_BYTES = 8_192
 export function bindContext(fields: Readonly<Record<string, unknown>>): void {
   const scope = currentScope()
   if (scope === undefined) {
-    throw new InvalidOptionsError('fields', 'bound inside a task or withContext(fields, …)', fields, 'bindContext: ')
+    throw new InvalidOptionsError(
+      'fields',
+      'bound inside a task or withContext(fields, …)',
+      fields,
+      'bindContext: ',
+    )
   }
   scope.fields = merged(scope.fields, fields, 'bindContext: ')
 }
@@ -29,9 +34,13 @@ export function bindContext(fields: Readonly<Record<string, unknown>>): void {
  * @throws {InvalidOptionsError} INVALID_OPTIONS for anything but an object, and past 8 KiB
  */
 export function withContext<T>(fields: Readonly<Record<string, unknown>>, body: () => T): T {
-  if (typeof body !== 'function') throw new InvalidOptionsError('body', 'a function', body, 'withContext: ')
+  if (typeof body !== 'function')
+    throw new InvalidOptionsError('body', 'a function', body, 'withContext: ')
   const scope = currentScope()
-  const next = { fields: merged(scope?.fields ?? NO_FIELDS, fields, 'withContext: '), attempt: scope?.attempt }
+  const next = {
+    fields: merged(scope?.fields ?? NO_FIELDS, fields, 'withContext: '),
+    attempt: scope?.attempt,
+  }
   return runInScope(next, body)
 }
 
@@ -52,7 +61,13 @@ function merge(old: ContextFields, added: unknown, where: string): ContextFields
   const fields: Record<string, unknown> = { ...old, ...plainFields(added) }
   for (const [key, value] of Object.entries(added)) if (value === undefined) delete fields[key]
   const bytes = JSON.stringify(fields).length
-  if (bytes > MAX_BYTES) throw new InvalidOptionsError('fields', `at most ${MAX_BYTES} bytes of JSON in all`, bytes, where)
+  if (bytes > MAX_BYTES)
+    throw new InvalidOptionsError(
+      'fields',
+      `at most ${MAX_BYTES} bytes of JSON in all`,
+      bytes,
+      where,
+    )
   return Object.freeze(fields) as ContextFields
 }
 

@@ -60,7 +60,9 @@ function detachedContext(name: string): TaskContext {
     requestContext: {},
     enqueue: () =>
       Promise.reject(
-        new Error(`task "${name}" was called directly, outside an executor: enqueue children with executor.enqueue`),
+        new Error(
+          `task "${name}" was called directly, outside an executor: enqueue children with executor.enqueue`,
+        ),
       ),
   }
 }

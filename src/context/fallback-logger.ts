@@ -33,7 +33,12 @@ export function setFallbackLogger(next: FallbackLogger | null): void {
 /** @returns the rank of its lowest level */
 function checkLogger(next: FallbackLogger | null): number {
   if (next !== null && !hasMethod(next)) {
-    throw new InvalidOptionsError('logger', 'an object with debug, info, warn and error, or null', next, 'setFallbackLogger: ')
+    throw new InvalidOptionsError(
+      'logger',
+      'an object with debug, info, warn and error, or null',
+      next,
+      'setFallbackLogger: ',
+    )
   }
   return LEVELS[parseLevel((next ?? stderrLogger).minLevel ?? 'debug', 'minLevel')]
 }
@@ -44,7 +49,8 @@ export function logFallback(level: Level, message: string, extra?: unknown): voi
   try {
     const name = methodFor(logger, level)
     if (name === undefined) return
-    const answer: unknown = extra === undefined ? logger[name]?.(message) : logger[name]?.(message, extra)
+    const answer: unknown =
+      extra === undefined ? logger[name]?.(message) : logger[name]?.(message, extra)
     if (answer instanceof Promise) answer.catch(() => {})
   } catch {
     // A logger that throws (or rejects) must not take its caller down; there is nowhere left to say so.
@@ -90,7 +96,9 @@ function methodFor(to: FallbackLogger, level: Level): Method | undefined {
 function hasMethod(value: unknown): boolean {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false
   const methods = value as Record<string, unknown>
-  return ['debug', 'info', 'warn', 'warning', 'error'].some((name) => typeof methods[name] === 'function')
+  return ['debug', 'info', 'warn', 'warning', 'error'].some(
+    (name) => typeof methods[name] === 'function',
+  )
 }
 
 function writeLine(label: string, message: string, extra: unknown): void {
@@ -103,7 +111,10 @@ function writeLine(label: string, message: string, extra: unknown): void {
 // One call, one line: what could break or forge a line is escaped.
 function oneLine(text: string): string {
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
+  return text.replace(
+    /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    (character) => {
+      return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+    },
+  )
 }

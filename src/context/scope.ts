@@ -58,7 +58,13 @@ export function captureBaseContext(): BaseContext {
     return {
       run,
       runScoped: (scope, body, argument) =>
-        resource.runInAsyncScope(entered<typeof argument, ReturnType<typeof body>>, undefined, scope, body, argument),
+        resource.runInAsyncScope(
+          entered<typeof argument, ReturnType<typeof body>>,
+          undefined,
+          scope,
+          body,
+          argument,
+        ),
     }
   })
 }

@@ -37,7 +37,14 @@ export function createTaskLogger(attempt: ActiveAttempt | undefined): TaskLogger
       error: at('error', LEVELS.error),
       log(level: unknown, message: string, extra?: unknown): void {
         const known = toLevel(level)
-        if (LEVELS[known ?? 'info'] >= wantedRank.lowest) write(attempt, known ?? 'info', message, extra, known === undefined ? messageText(level) : undefined)
+        if (LEVELS[known ?? 'info'] >= wantedRank.lowest)
+          write(
+            attempt,
+            known ?? 'info',
+            message,
+            extra,
+            known === undefined ? messageText(level) : undefined,
+          )
       },
     },
   )

@@ -65,7 +65,8 @@ export function inlineEngine<Item extends EngineItem = EngineItem>(): Engine<Ite
     },
     resume() {
       paused = false
-      for (const item of held.splice(0).toSorted((a, b) => (goesBefore(a, b) ? -1 : 1))) void run(item)
+      for (const item of held.splice(0).toSorted((a, b) => (goesBefore(a, b) ? -1 : 1)))
+        void run(item)
     },
     refresh() {},
     stats: () => ({ active, waiting: held.length, scheduled: later.size }),

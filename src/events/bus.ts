@@ -52,7 +52,10 @@ export function createBus(
   onRoutesChange: () => void,
 ): Bus {
   const emitter = new EventEmitter<EventType>()
-  const wanted = Object.fromEntries(TYPES.map((type) => [type, false])) as Record<EventType, boolean>
+  const wanted = Object.fromEntries(TYPES.map((type) => [type, false])) as Record<
+    EventType,
+    boolean
+  >
   // Replaced as a whole when listeners come and go, so that a delivery under way keeps its list.
   let routes = new Map<EventType, readonly BusListener[]>()
   let listeners: readonly BusListener[] = []
@@ -92,9 +95,15 @@ export function createBus(
     once: boolean,
   ): () => void {
     if (typeof type !== 'string' || !Object.hasOwn(EVENT_LEVELS, type)) {
-      throw new InvalidOptionsError('type', 'an event type such as "task.failed"', type, 'events.on: ')
+      throw new InvalidOptionsError(
+        'type',
+        'an event type such as "task.failed"',
+        type,
+        'events.on: ',
+      )
     }
-    if (typeof listener !== 'function') throw new InvalidOptionsError('listener', 'a function', listener, 'events.on: ')
+    if (typeof listener !== 'function')
+      throw new InvalidOptionsError('listener', 'a function', listener, 'events.on: ')
     // eventemitter3's emit stops at the first listener that throws: guard inside each one.
     const guarded = (event: EventOf<Type>): void => {
       // Its own failure is nothing to tell it, or it would fail again, for ever.
@@ -102,7 +111,8 @@ export function createBus(
       if (once) off()
       try {
         const answer = listener(event)
-        if (isThenable(answer)) adopt(answer).catch((error: unknown) => onListenerError(type, error))
+        if (isThenable(answer))
+          adopt(answer).catch((error: unknown) => onListenerError(type, error))
       } catch (error) {
         onListenerError(type, error)
       }
@@ -129,7 +139,8 @@ export function createBus(
       delivering = true
       try {
         deliver(event, except)
-        for (let next = queue.shift(); next !== undefined; next = queue.shift()) deliver(next[0], next[1])
+        for (let next = queue.shift(); next !== undefined; next = queue.shift())
+          deliver(next[0], next[1])
       } finally {
         delivering = false
       }
@@ -183,7 +194,11 @@ function mayWant(listener: BusListener, type: EventType): boolean {
   if (type !== 'task.log' && !listener.lifecycle) return false
   // Only these three have a level that differs from event to event; their highest decides.
   const highest =
-    type === 'task.log' || type === 'task.failed' ? 'error' : type === 'attempt.failed' ? 'warning' : EVENT_LEVELS[type]
+    type === 'task.log' || type === 'task.failed'
+      ? 'error'
+      : type === 'attempt.failed'
+        ? 'warning'
+        : EVENT_LEVELS[type]
   return LEVELS[highest] >= listener.filter.floor
 }
 

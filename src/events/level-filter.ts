@@ -26,8 +26,11 @@ function parse(value: unknown, option: string): LevelFilter {
   if (value === undefined || value === null) return { floor: LEVELS.info }
   if (typeof value !== 'object') return { floor: LEVELS[parseLevel(value, option)] }
   const rules = Object.entries(value as Readonly<Record<string, LevelInput>>)
-  const ranks = rules.map(([key, level]) => LEVELS[parseLevel(level, `${option}[${JSON.stringify(key)}]`)])
-  const byDefault = LEVELS[parseLevel((value as { default?: unknown }).default ?? 'info', `${option}.default`)]
+  const ranks = rules.map(
+    ([key, level]) => LEVELS[parseLevel(level, `${option}[${JSON.stringify(key)}]`)],
+  )
+  const byDefault =
+    LEVELS[parseLevel((value as { default?: unknown }).default ?? 'info', `${option}.default`)]
   const tests = rules.flatMap(([key], index) =>
     key === 'default' ? [] : [{ test: ruleTest(key, option), rank: ranks[index] as number }],
   )
@@ -53,7 +56,11 @@ function ruleTest(key: string, option: string): (event: TaskEventLike) => boolea
   }
   const equals = key.indexOf('=')
   if (equals < 5) {
-    throw new InvalidOptionsError(`${option}[${JSON.stringify(key)}]`, 'a rule such as "tag:plan=pro" or "tag:plan=*"', key)
+    throw new InvalidOptionsError(
+      `${option}[${JSON.stringify(key)}]`,
+      'a rule such as "tag:plan=pro" or "tag:plan=*"',
+      key,
+    )
   }
   const tag = key.slice(4, equals)
   const pattern = wildcard(key.slice(equals + 1))

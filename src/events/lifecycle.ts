@@ -87,10 +87,17 @@ export function deduplicated(
   time: number,
   idempotencyKey: string,
 ): event.TaskDeduplicated {
-  return Object.freeze({ ...base(origin, task, 'task.deduplicated', 'debug', time), idempotencyKey })
+  return Object.freeze({
+    ...base(origin, task, 'task.deduplicated', 'debug', time),
+    idempotencyKey,
+  })
 }
 
-export function attemptStarted(origin: EventOrigin, task: EventTask, time: number): event.AttemptStarted {
+export function attemptStarted(
+  origin: EventOrigin,
+  task: EventTask,
+  time: number,
+): event.AttemptStarted {
   const { spec, state } = task
   origin.seq += 1
   return Object.freeze({
@@ -168,7 +175,11 @@ export function attemptFailed(
   origin: EventOrigin,
   task: EventTask,
   time: number,
-  failure: { readonly error: SerializedError; readonly reason: FailureReason; readonly durationMs: number },
+  failure: {
+    readonly error: SerializedError
+    readonly reason: FailureReason
+    readonly durationMs: number
+  },
 ): event.AttemptFailed {
   const retried = task.state.status === 'retrying'
   return Object.freeze({
@@ -181,7 +192,11 @@ export function attemptFailed(
   })
 }
 
-export function taskRetrying(origin: EventOrigin, task: EventTask, time: number): event.TaskRetrying {
+export function taskRetrying(
+  origin: EventOrigin,
+  task: EventTask,
+  time: number,
+): event.TaskRetrying {
   const retryAt = task.state.dueAt
   return Object.freeze({
     ...base(origin, task, 'task.retrying', 'debug', time),
@@ -191,7 +206,11 @@ export function taskRetrying(origin: EventOrigin, task: EventTask, time: number)
   })
 }
 
-export function taskSucceeded(origin: EventOrigin, task: EventTask, time: number): event.TaskSucceeded {
+export function taskSucceeded(
+  origin: EventOrigin,
+  task: EventTask,
+  time: number,
+): event.TaskSucceeded {
   const { spec, state } = task
   origin.seq += 1
   return Object.freeze({
@@ -246,7 +265,11 @@ export function cancelRequested(
   return Object.freeze({ ...base(origin, task, 'task.cancel_requested', 'info', time), reason, by })
 }
 
-export function taskCancelled(origin: EventOrigin, task: EventTask, time: number): event.TaskCancelled {
+export function taskCancelled(
+  origin: EventOrigin,
+  task: EventTask,
+  time: number,
+): event.TaskCancelled {
   const { state } = task
   return Object.freeze({
     ...base(origin, task, 'task.cancelled', 'warning', time),
@@ -335,7 +358,9 @@ type ExecutorFields<Type extends event.ExecutorEvent['type']> = Omit<
   'type' | 'level' | 'time' | 'seq' | 'executorId'
 >
 
-const EXECUTOR_LEVELS: { readonly [Type in event.ExecutorEvent['type']]: event.EventOf<Type>['level'] } = {
+const EXECUTOR_LEVELS: {
+  readonly [Type in event.ExecutorEvent['type']]: event.EventOf<Type>['level']
+} = {
   'executor.started': 'info',
   'executor.closed': 'info',
   'executor.unknown_task': 'warning',

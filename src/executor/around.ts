@@ -81,12 +81,18 @@ function surround<A, T>(
     const failed = (error: unknown): void => {
       // Passing on the error of what it surrounds is what a well-behaved hook does.
       if (running === undefined) fault(error)
-      else running.then(() => fault(error), (own: unknown) => own !== error && fault(error))
+      else
+        running.then(
+          () => fault(error),
+          (own: unknown) => own !== error && fault(error),
+        )
       void begin()
     }
     const deadline = host.timers.after(HOOK_DEADLINE_MS, () => {
       isPassedOver = true
-      mistake(`did not call next within ${HOOK_DEADLINE_MS} ms; it is passed over for ${PASSED_OVER_MS} ms`)
+      mistake(
+        `did not call next within ${HOOK_DEADLINE_MS} ms; it is passed over for ${PASSED_OVER_MS} ms`,
+      )
       host.passedOver.add(observer)
       host.timers.after(PASSED_OVER_MS, () => host.passedOver.delete(observer), false)
       void begin()
@@ -153,7 +159,13 @@ export function runInternal<T>(
 
 /** Reports the rejection of what a hook answered, unless it passes on the failure of what it surrounded. */
 function watch(given: unknown, own: unknown, fault: (error: unknown) => void): void {
-  const ownFailure = own instanceof Promise ? own.then(() => undefined, (error: unknown) => ({ error })) : undefined
+  const ownFailure =
+    own instanceof Promise
+      ? own.then(
+          () => undefined,
+          (error: unknown) => ({ error }),
+        )
+      : undefined
   try {
     if (!isThenable(given)) return
     adopt(given).catch(async (error: unknown) => {

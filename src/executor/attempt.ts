@@ -109,7 +109,13 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     live.attempt = attempt
     live.hasSlot = false
     if (bus.wanted['attempt.started']) {
-      bus.publish(lifecycle.attemptStarted(origin, live, answersAtOnce ? (live.state.startedAt ?? 0) : clock.now()))
+      bus.publish(
+        lifecycle.attemptStarted(
+          origin,
+          live,
+          answersAtOnce ? (live.state.startedAt ?? 0) : clock.now(),
+        ),
+      )
     }
     announceStarted(live)
     const request = live.cancelRequest
@@ -159,9 +165,13 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
       return
     }
     if (attempt.ranOn) publishOverrun(attempt)
-    const isRefused = ending.type === 'resolved' || (ending.type === 'rejected' && !isAbort(ending.error, attempt.abortReason))
+    const isRefused =
+      ending.type === 'resolved' ||
+      (ending.type === 'rejected' && !isAbort(ending.error, attempt.abortReason))
     if (isRefused && bus.wanted['attempt.discarded'] && !attempt.live.isLost) {
-      bus.publish(lifecycle.attemptDiscarded(origin, attempt.live, attempt.state, clock.now(), 'late'))
+      bus.publish(
+        lifecycle.attemptDiscarded(origin, attempt.live, attempt.state, clock.now(), 'late'),
+      )
     }
     slotIsFree(attempt)
   }
@@ -169,7 +179,9 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
   function publishOverrun(attempt: RunningAttempt): void {
     if (!bus.wanted['attempt.overrun']) return
     const overrunMs = Math.max(0, Math.round(clock.monotonic() - attempt.overAtMs))
-    bus.publish(lifecycle.attemptOverrun(origin, attempt.live, attempt.state, clock.now(), overrunMs))
+    bus.publish(
+      lifecycle.attemptOverrun(origin, attempt.live, attempt.state, clock.now(), overrunMs),
+    )
   }
 
   // The first end counts; every later one is late.

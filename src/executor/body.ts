@@ -54,7 +54,8 @@ export function createBodyRunner(core: Core, ends: BodyEnds): (attempt: RunningA
   function invoke(attempt: RunningAttempt): void {
     const { live } = attempt
     const { options } = live
-    if (options.timeoutMs !== undefined || options.softTimeoutMs !== undefined) setDeadlines(attempt)
+    if (options.timeoutMs !== undefined || options.softTimeoutMs !== undefined)
+      setDeadlines(attempt)
     let answer: unknown
     try {
       // With around-hooks their async context has to reach the body; without, the base context does.
@@ -88,7 +89,8 @@ export function createBodyRunner(core: Core, ends: BodyEnds): (attempt: RunningA
     const { timeoutMs, softTimeoutMs } = options
     attempt.deadlines = []
     if (softTimeoutMs !== undefined) {
-      const error = (): TaskTimeoutError => new TaskTimeoutError(name, softTimeoutMs, 'soft_timeout')
+      const error = (): TaskTimeoutError =>
+        new TaskTimeoutError(name, softTimeoutMs, 'soft_timeout')
       attempt.deadlines.push(core.timers.after(softTimeoutMs, () => attempt.abort(error())))
     }
     if (timeoutMs !== undefined) {

@@ -58,7 +58,12 @@ export async function cancelTask(
 }
 
 /** Asks a task of this process to stop: at once when it runs, else at its next step. Idempotent. */
-export function requestHere(core: Core, attempts: Attempts, live: LiveTask, request: CancelRequest): void {
+export function requestHere(
+  core: Core,
+  attempts: Attempts,
+  live: LiveTask,
+  request: CancelRequest,
+): void {
   if (live.cancelRequest !== undefined || live.isDone) return
   const { attempt } = live
   if (attempt !== undefined && !attempt.isOver) {
@@ -83,7 +88,12 @@ function isWaiting(core: Core, live: LiveTask): boolean {
   return live.attempt.isOver && live.state.status === 'retrying'
 }
 
-function endCancelled(core: Core, attempts: Attempts, live: LiveTask, request: CancelRequest): Promise<boolean> {
+function endCancelled(
+  core: Core,
+  attempts: Attempts,
+  live: LiveTask,
+  request: CancelRequest,
+): Promise<boolean> {
   const next = transition(live.spec, live.state, { type: 'cancel', ...request }, core.clock.now())
   return new Promise((resolve) => attempts.end(live, next, resolve))
 }
@@ -97,7 +107,12 @@ function checkRequest(options: CancelOptions): CancelRequest {
     const value: unknown = options[key]
     if (value === undefined) continue
     if (typeof value !== 'string' || value.length > MAX_REASON) {
-      throw new InvalidOptionsError(key, `a string of at most ${MAX_REASON} characters`, value, 'cancel: ')
+      throw new InvalidOptionsError(
+        key,
+        `a string of at most ${MAX_REASON} characters`,
+        value,
+        'cancel: ',
+      )
     }
     request[key] = value
   }
@@ -122,10 +137,16 @@ export async function retryTask(
   if (typeof id !== 'string') throw new InvalidOptionsError('id', 'a string', id, 'retry: ')
   const { force } = readFields(options, 'options', 'an object { force }', 'retry: ')
   const stored = await callStore(core, 'poll', 'get', () => core.backend.get(id))
-  if (stored === undefined) throw new ResultUnavailableError(id, 'its record does not exist, so it cannot be retried')
+  if (stored === undefined)
+    throw new ResultUnavailableError(id, 'its record does not exist, so it cannot be retried')
   const { spec, state } = stored
   if (!isTerminal(state.status)) {
-    throw new InvalidOptionsError('id', 'a task that has ended', `${id} (${state.status})`, 'retry: ')
+    throw new InvalidOptionsError(
+      'id',
+      'a task that has ended',
+      `${id} (${state.status})`,
+      'retry: ',
+    )
   }
   if (stored.retriedBy !== undefined && force !== true) {
     const message = `task ${id} was retried already, as ${stored.retriedBy}; pass { force: true } to retry it again`
@@ -142,7 +163,11 @@ export async function retryTask(
     ...(spec.idempotencyKey === undefined ? undefined : { idempotencyKey: spec.idempotencyKey }),
   }
   const input = readInput(spec)
-  const origin = { source: 'retry' as const, retryOf: id, takeOverFrom: spec.idempotencyKey === undefined ? undefined : id }
+  const origin = {
+    source: 'retry' as const,
+    retryOf: id,
+    takeOverFrom: spec.idempotencyKey === undefined ? undefined : id,
+  }
   const handle = await enqueuer.one({ task: spec.name, input, options: call }, origin)
   if (handle.deduplicated) {
     const message = `task ${id} cannot be retried: task ${handle.id} holds its idempotency key now`
@@ -156,6 +181,10 @@ function readInput(spec: TaskSpec): unknown {
   try {
     return JSON.parse(spec.inputJson) as unknown
   } catch (error) {
-    throw new ResultUnavailableError(spec.id, 'its stored input is not JSON, so it cannot be retried', { cause: error })
+    throw new ResultUnavailableError(
+      spec.id,
+      'its stored input is not JSON, so it cannot be retried',
+      { cause: error },
+    )
   }
 }

@@ -1,7 +1,12 @@
 /** What the end of an attempt makes of its task: the outcome, and the state that follows. */
 
 import type { RunResult } from '../observers/observer.ts'
-import { ResultUnavailableError, TaskCancelledError, TaskInterruptedError, TaskTimeoutError } from '../task/errors.ts'
+import {
+  ResultUnavailableError,
+  TaskCancelledError,
+  TaskInterruptedError,
+  TaskTimeoutError,
+} from '../task/errors.ts'
 import { stringifyLoose } from '../task/json.ts'
 import type { Outcome } from '../task/outcome.ts'
 import { attemptOf, retriesUsedOf } from '../task/record.ts'
@@ -36,7 +41,15 @@ export function runResultOf({ outcome, state, expected, thrown }: Decision): Run
   switch (outcome.type) {
     case 'failure': {
       const retryAt = status === 'retrying' ? state.dueAt : undefined
-      return { outcome: 'failure', status, reason: outcome.reason, retryAt, durationMs, error: thrown, expected }
+      return {
+        outcome: 'failure',
+        status,
+        reason: outcome.reason,
+        retryAt,
+        durationMs,
+        error: thrown,
+        expected,
+      }
     }
     case 'success':
     case 'cancel':
@@ -55,7 +68,12 @@ export function elapsedMs(core: Core, attempt: RunningAttempt): number {
   return elapsed > 0 ? Math.round(elapsed * 1e3) / 1e3 : 0
 }
 
-function outcomeOf(core: Core, attempt: RunningAttempt, ending: Ending, durationMs: number): Outcome {
+function outcomeOf(
+  core: Core,
+  attempt: RunningAttempt,
+  ending: Ending,
+  durationMs: number,
+): Outcome {
   switch (ending.type) {
     case 'resolved':
       return success(attempt.live, ending.value, durationMs)
@@ -64,16 +82,30 @@ function outcomeOf(core: Core, attempt: RunningAttempt, ending: Ending, duration
       // A body that was told to stop and rejects has stopped, whatever it says.
       if (abortReason instanceof TaskCancelledError) return cancelled(attempt.live, durationMs)
       if (abortReason instanceof TaskInterruptedError) return interrupted(core, attempt, durationMs)
-      const isSoftTimeout = abortReason instanceof TaskTimeoutError && isAbort(ending.error, abortReason)
-      return failure(core, attempt.live, ending.error, isSoftTimeout ? 'timeout' : 'error', durationMs)
+      const isSoftTimeout =
+        abortReason instanceof TaskTimeoutError && isAbort(ending.error, abortReason)
+      return failure(
+        core,
+        attempt.live,
+        ending.error,
+        isSoftTimeout ? 'timeout' : 'error',
+        durationMs,
+      )
     }
     case 'timeout':
       // Told to stop before its deadline: what it was told for decides, as it does when the body rejects.
-      if (attempt.abortReason instanceof TaskCancelledError) return cancelled(attempt.live, durationMs)
-      if (attempt.abortReason instanceof TaskInterruptedError) return interrupted(core, attempt, durationMs)
+      if (attempt.abortReason instanceof TaskCancelledError)
+        return cancelled(attempt.live, durationMs)
+      if (attempt.abortReason instanceof TaskInterruptedError)
+        return interrupted(core, attempt, durationMs)
       return failure(core, attempt.live, ending.error, 'timeout', durationMs)
     case 'unrunnable':
-      return { type: 'failure', error: serializeError(ending.error), reason: ending.reason, durationMs }
+      return {
+        type: 'failure',
+        error: serializeError(ending.error),
+        reason: ending.reason,
+        durationMs,
+      }
     case 'cancelled':
       return cancelled(attempt.live, durationMs)
     case 'interrupted':
@@ -89,7 +121,11 @@ function success(live: LiveTask, value: unknown, durationMs: number): Outcome {
     const bytes = resultJson === undefined ? 0 : Buffer.byteLength(resultJson)
     if (bytes <= options.maxResultBytes) return { type: 'success', durationMs, resultJson }
     const why = `it has ${bytes} bytes of JSON, more than maxResultBytes (${options.maxResultBytes})`
-    return { type: 'success', durationMs, resultError: serializeError(new ResultUnavailableError(live.id, why)) }
+    return {
+      type: 'success',
+      durationMs,
+      resultError: serializeError(new ResultUnavailableError(live.id, why)),
+    }
   } catch (error) {
     return { type: 'success', durationMs, resultError: serializeError(error) }
   }
@@ -121,7 +157,12 @@ function cancelled(live: LiveTask, durationMs: number): Outcome {
 function interrupted(core: Core, attempt: RunningAttempt, durationMs: number): Outcome {
   const { abortReason } = attempt
   const reason = abortReason instanceof TaskInterruptedError ? abortReason.reason : 'shutdown'
-  return { type: 'interrupt', reason, durationMs, requeue: core.backend.capabilities.durable !== 'none' }
+  return {
+    type: 'interrupt',
+    reason,
+    durationMs,
+    requeue: core.backend.capabilities.durable !== 'none',
+  }
 }
 
 /** Whether `error` says no more than that the body stopped as it was told to. */
@@ -153,5 +194,9 @@ function withoutStack(error: SerializedError): SerializedError {
 }
 
 function nameOnly(error: SerializedError): SerializedError {
-  return Object.freeze({ name: error.name, message: '[not stored]', fingerprint: error.fingerprint })
+  return Object.freeze({
+    name: error.name,
+    message: '[not stored]',
+    fingerprint: error.fingerprint,
+  })
 }

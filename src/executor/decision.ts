@@ -11,7 +11,11 @@ export type Ending =
   | { readonly type: 'rejected'; readonly error: unknown }
   | { readonly type: 'timeout'; readonly error: TaskTimeoutError }
   /** It never reached the body: the stored input cannot be read, or does not satisfy the schema any more. */
-  | { readonly type: 'unrunnable'; readonly error: Error; readonly reason: 'invalid_input' | 'corrupt' }
+  | {
+      readonly type: 'unrunnable'
+      readonly error: Error
+      readonly reason: 'invalid_input' | 'corrupt'
+    }
   /** A cancel whose time to settle is over. */
   | { readonly type: 'cancelled' }
   /** The executor goes away. */

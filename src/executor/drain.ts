@@ -21,7 +21,10 @@ export async function waitUntilIdle(core: Core, options: DrainOptions = {}): Pro
     signal?.throwIfAborted()
     if (!isBusy(core) || core.phase === 'closed') return
     if (core.clock.monotonic() >= endsAt) {
-      throw new WaitTimeoutError(`drain: ${core.live.size} tasks were still live after ${timeoutMs} ms`, timeoutMs)
+      throw new WaitTimeoutError(
+        `drain: ${core.live.size} tasks were still live after ${timeoutMs} ms`,
+        timeoutMs,
+      )
     }
     await new Promise<void>((resolve) => {
       // Told when the last task has ended; looked at as well, for those that are due later may be left.
@@ -41,7 +44,8 @@ export async function waitUntilIdle(core: Core, options: DrainOptions = {}): Pro
 function isBusy(core: Core): boolean {
   if (core.unplacedInserts > 0) return true
   for (const live of core.live.values()) {
-    if (live.state.status !== 'scheduled' || live.isSettling || live.dueAt <= core.clock.now()) return true
+    if (live.state.status !== 'scheduled' || live.isSettling || live.dueAt <= core.clock.now())
+      return true
   }
   return false
 }

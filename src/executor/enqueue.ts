@@ -45,7 +45,8 @@ export function readRequests(items: unknown): readonly EnqueueRequest[] {
     const expected = 'an array of { task, input, options }'
     if (!Array.isArray(items)) throw new InvalidOptionsError('items', expected, items, where)
     return Array.from(items, (item: unknown): EnqueueRequest => {
-      if (typeof item !== 'object' || item === null) throw new InvalidOptionsError('items', expected, item, where)
+      if (typeof item !== 'object' || item === null)
+        throw new InvalidOptionsError('items', expected, item, where)
       const { task, input, options } = item as EnqueueRequest
       return { task, input, options }
     })
@@ -84,7 +85,9 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     options: EnqueueOptions | undefined,
     origin?: Origin,
   ): DraftRecord {
-    return reading('options', 'enqueue: ', () => newRecord(core, registered, input, options, origin))
+    return reading('options', 'enqueue: ', () =>
+      newRecord(core, registered, input, options, origin),
+    )
   }
 
   async function many(requests: readonly EnqueueRequest[]): Promise<TaskHandle[]> {
@@ -104,7 +107,8 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     draft: DraftRecord,
     options: EnqueueOptions | undefined,
   ): TaskHandle | Promise<TaskHandle> | undefined {
-    if (core.around.wrapEnqueue.length > 0 || core.engine.awaitsRuns === true || room.isFull(1)) return undefined
+    if (core.around.wrapEnqueue.length > 0 || core.engine.awaitsRuns === true || room.isFull(1))
+      return undefined
     if (draft.key !== undefined || options?.onFull === 'wait') return undefined
     const { live, record } = place(draft, undefined, true)
     let answer: readonly InsertResult[] | Promise<readonly InsertResult[]>
@@ -129,7 +133,11 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     return insertedNow(draft, live, answer[0])
   }
 
-  function insertedNow(draft: DraftRecord, live: LiveTask, result: InsertResult | undefined): TaskHandle {
+  function insertedNow(
+    draft: DraftRecord,
+    live: LiveTask,
+    result: InsertResult | undefined,
+  ): TaskHandle {
     if (result?.type !== 'inserted') {
       unplace(live)
       throw refusal(draft, result)
@@ -138,7 +146,10 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     return handleOf(core, live)
   }
 
-  async function takeIn(drafts: readonly DraftRecord[], request: EnqueueRequest): Promise<TaskHandle[]> {
+  async function takeIn(
+    drafts: readonly DraftRecord[],
+    request: EnqueueRequest,
+  ): Promise<TaskHandle[]> {
     await room.enter(drafts.length, drafts[0]?.spec.queue ?? 'default', request.options)
     const hooks = core.around.wrapEnqueue
     if (hooks.length === 0) return insert(drafts, undefined)
@@ -148,7 +159,9 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
       tasks: drafts.map(({ spec, state }) => draftOf(spec, state)),
       carrier,
     }
-    return runAround(core.aroundHost, hooks, 'wrapEnqueue', operation, () => insert(drafts, carrier))
+    return runAround(core.aroundHost, hooks, 'wrapEnqueue', operation, () =>
+      insert(drafts, carrier),
+    )
   }
 
   async function insert(
@@ -162,7 +175,8 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     const lives = placed.map(({ live }) => live)
     const records = placed.map(({ record }) => record)
     const handles = await answered(lives, records, call(records))
-    if (core.engine.awaitsRuns === true) await Promise.all(lives.map(async (live) => live.placement))
+    if (core.engine.awaitsRuns === true)
+      await Promise.all(lives.map(async (live) => live.placement))
     return handles
   }
 
@@ -205,14 +219,21 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
       if (core.options.work) core.unplacedInserts += others.length
       const rest = others.map((live) => records[lives.indexOf(live)] as NewRecord)
       const handles = await answered(others, rest, call(rest))
-      for (const [index, handle] of handles.entries()) inserted.set(others[index] as LiveTask, handle)
+      for (const [index, handle] of handles.entries())
+        inserted.set(others[index] as LiveTask, handle)
     }
     return Promise.all(
-      lives.map(async (live, index) => inserted.get(live) ?? existing(live, (results[index] as { id: string }).id)),
+      lives.map(
+        async (live, index) =>
+          inserted.get(live) ?? existing(live, (results[index] as { id: string }).id),
+      ),
     )
   }
 
-  async function repeat(records: readonly NewRecord[], firstError: unknown): Promise<readonly InsertResult[]> {
+  async function repeat(
+    records: readonly NewRecord[],
+    firstError: unknown,
+  ): Promise<readonly InsertResult[]> {
     let error = firstError
     for (const delayMs of INSERT_DELAYS_MS) {
       core.reportBackendError('insert', error)
@@ -239,7 +260,12 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
         await delay(core, delayMs, false)
         try {
           const stored = await callStore(core, 'poll', 'get', () => core.backend.get(live.id))
-          if (stored !== undefined && stored.state.owner === core.id && core.live.get(live.id) === undefined) void core.takeOver(stored)
+          if (
+            stored !== undefined &&
+            stored.state.owner === core.id &&
+            core.live.get(live.id) === undefined
+          )
+            void core.takeOver(stored)
           break
         } catch (error) {
           core.reportBackendError('get', error)
@@ -256,9 +282,19 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
   ): { live: LiveTask; record: NewRecord } {
     const { registered, options, key } = draft
     const spec = withCarrier(draft.spec, carrier)
-    const live = new LiveTask(registered, options, spec, draft.state, Infinity, core.backend.capabilities.durable === 'none')
+    const live = new LiveTask(
+      registered,
+      options,
+      spec,
+      draft.state,
+      Infinity,
+      core.backend.capabilities.durable === 'none',
+    )
     if (core.options.work) {
-      const { isScheduled, spec: { expiresAt = Infinity } } = draft
+      const {
+        isScheduled,
+        spec: { expiresAt = Infinity },
+      } = draft
       const isDue = !isScheduled && expiresAt > draft.state.dueAt
       const canStart = mayStart && isDue && core.unplacedInserts === 0 && core.phase === 'open'
       if (canStart && core.engine.reserve(live)) {
@@ -304,11 +340,16 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     const local = core.live.get(id)
     if (core.bus.wanted['task.deduplicated']) {
       const stored = local ?? (await callStore(core, 'poll', 'get', () => core.backend.get(id)))
-      const task = stored === undefined ? live : { spec: stored.spec, state: stored.state, fields: stored.spec.context }
+      const task =
+        stored === undefined
+          ? live
+          : { spec: stored.spec, state: stored.state, fields: stored.spec.context }
       const key = live.spec.idempotencyKey ?? ''
       core.bus.publish(lifecycle.deduplicated(core.origin, task, core.clock.now(), key))
     }
-    return local === undefined ? remoteHandle(core, id, live.name, true) : handleOf(core, local, true)
+    return local === undefined
+      ? remoteHandle(core, id, live.name, true)
+      : handleOf(core, local, true)
   }
 
   return { one, many }
@@ -338,12 +379,10 @@ function checkInput(
   return undefined
 }
 
-function refusal(
-  task: { readonly spec: TaskSpec },
-  result: InsertResult | undefined,
-): Error {
+function refusal(task: { readonly spec: TaskSpec }, result: InsertResult | undefined): Error {
   const { name, id, idempotencyKey = '' } = task.spec
-  if (result?.type === 'existing') return new IdempotencyMismatchError(name, idempotencyKey, result.id)
+  if (result?.type === 'existing')
+    return new IdempotencyMismatchError(name, idempotencyKey, result.id)
   const message = `task "${name}": a record with id "${id}" exists already; it is untouched: use another id, or an idempotencyKey`
   return new DuplicateTaskError(name, message, id)
 }

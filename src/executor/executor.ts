@@ -82,7 +82,10 @@ export interface Executor {
    */
   // By name first: for a wrong input the compiler explains the last overload.
   enqueue(name: string, input?: unknown, options?: EnqueueOptions): Promise<TaskHandle>
-  enqueue<Input, Output>(task: Task<Input, Output>, ...rest: InputArguments<NoInfer<Input>>): Promise<TaskHandle<Output>>
+  enqueue<Input, Output>(
+    task: Task<Input, Output>,
+    ...rest: InputArguments<NoInfer<Input>>
+  ): Promise<TaskHandle<Output>>
   /** Accepts several, in one transaction: all or none. Answers in order. Throws as `enqueue`. */
   enqueueMany(items: readonly EnqueueItem[]): Promise<TaskHandle[]>
   /** The record of this id with its logs; `undefined` when there is none. */
@@ -206,7 +209,8 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     getRecord: (taskId) => getRecord(core, taskId),
     childrenOf: (taskId) => childrenOf(core, taskId),
     cancel: (taskId, cancelOptions) => executor.cancel(taskId, cancelOptions),
-    enqueueChild: (task, input, enqueueOptions) => enqueue({ task, input, options: enqueueOptions }),
+    enqueueChild: (task, input, enqueueOptions) =>
+      enqueue({ task, input, options: enqueueOptions }),
   }
   const logStore = createLogStore(core)
   const attempts = createAttempts(core, logStore)
@@ -236,11 +240,13 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
 
   function start(): Promise<void> {
     if (closing !== undefined) return Promise.reject(new ExecutorClosedError('start'))
-    starting ??= base.run(() => open()).catch((error: unknown) => {
-      starting = undefined
-      if (core.phase === 'starting') core.phase = 'new'
-      throw error
-    })
+    starting ??= base
+      .run(() => open())
+      .catch((error: unknown) => {
+        starting = undefined
+        if (core.phase === 'starting') core.phase = 'new'
+        throw error
+      })
     return starting
   }
 
@@ -260,7 +266,8 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
       bus.publish(lifecycle.executorEvent(origin, 'executor.started', clock.now(), fields))
     }
     upkeep.begin()
-    if (checked.signalGrace !== undefined) stopSignals = closeOnSignals(() => close({ grace: checked.signalGrace ?? '10s' }))
+    if (checked.signalGrace !== undefined)
+      stopSignals = closeOnSignals(() => close({ grace: checked.signalGrace ?? '10s' }))
   }
 
   async function openStore(): Promise<void> {
@@ -298,7 +305,9 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     }
     closing ??= base.run(async () => {
       const started = starting?.catch(() => {})
-      await shutDown(core, attempts, observers, upkeep, closeOptions, started, () => stopSignals?.())
+      await shutDown(core, attempts, observers, upkeep, closeOptions, started, () =>
+        stopSignals?.(),
+      )
       removeLogFloor()
     })
     return closing
@@ -328,7 +337,8 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     async counts() {
       await ready('counts')
       const { queries } = backend
-      if (queries === undefined) throw new InvalidOptionsError('backend', 'one with queries', backend.name, 'counts: ')
+      if (queries === undefined)
+        throw new InvalidOptionsError('backend', 'one with queries', backend.name, 'counts: ')
       return callStore(core, 'poll', 'countByStatus', () => queries.countByStatus())
     },
     stats: () => executorStats(core, observers.stats()),
@@ -377,7 +387,8 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
   }
 
   function publishQueue(type: 'queue.paused' | 'queue.resumed'): void {
-    if (bus.wanted[type]) bus.publish(lifecycle.executorEvent(origin, type, clock.now(), { queue: '*' }))
+    if (bus.wanted[type])
+      bus.publish(lifecycle.executorEvent(origin, type, clock.now(), { queue: '*' }))
   }
 
   return executor

@@ -32,7 +32,11 @@ interface ResultOptions {
 const FIRST_POLL_MS = 50
 const MAX_POLL_MS = 500
 
-export function handleOf<Output>(core: Core, live: LiveTask, deduplicated = false): TaskHandle<Output> {
+export function handleOf<Output>(
+  core: Core,
+  live: LiveTask,
+  deduplicated = false,
+): TaskHandle<Output> {
   return new Handle<Output>(core, live.id, live.name, live, deduplicated)
 }
 
@@ -54,7 +58,13 @@ class Handle<Output> implements TaskHandle<Output> {
   readonly #core: Core
   readonly #live: LiveTask | undefined
 
-  constructor(core: Core, id: string, name: string, live: LiveTask | undefined, deduplicated: boolean) {
+  constructor(
+    core: Core,
+    id: string,
+    name: string,
+    live: LiveTask | undefined,
+    deduplicated: boolean,
+  ) {
     this.id = id
     this.taskName = name
     this.deduplicated = deduplicated
@@ -65,7 +75,11 @@ class Handle<Output> implements TaskHandle<Output> {
   get started(): Promise<void> {
     const live = this.#live
     if (live === undefined) {
-      return watch(this.#core, this.id, ({ state }) => state.starts > 0 || isTerminal(state.status)).then(() => {})
+      return watch(
+        this.#core,
+        this.id,
+        ({ state }) => state.starts > 0 || isTerminal(state.status),
+      ).then(() => {})
     }
     if (live.isDone || live.state.starts > 0) return Promise.resolve()
     return new Promise((resolve) => (live.onStarted ??= []).push(resolve))
@@ -75,12 +89,14 @@ class Handle<Output> implements TaskHandle<Output> {
     const { timeoutMs, signal } = readWait(options, 'result: ')
     signal?.throwIfAborted()
     const live = this.#live
-    if (live?.isDone === true && !live.isLost) return readResult<Output>(this.#core, live.spec, live.state, live)
+    if (live?.isDone === true && !live.isLost)
+      return readResult<Output>(this.#core, live.spec, live.state, live)
     const stop = new AbortController()
     const waiting = currentScope()?.attempt
     const own = this.#ended(stop.signal)
     // Below a task of this executor: its slot is for others while it waits.
-    const ended = waiting instanceof RunningAttempt && waiting.core === this.#core ? waiting.waitFor(own) : own
+    const ended =
+      waiting instanceof RunningAttempt && waiting.core === this.#core ? waiting.waitFor(own) : own
     if (signal === undefined && timeoutMs === undefined) return ended
     return new Promise((resolve, reject) => {
       const clean = (): void => {
@@ -94,8 +110,10 @@ class Handle<Output> implements TaskHandle<Output> {
       }
       const abort = (): void => giveUp(signal?.reason)
       signal?.addEventListener('abort', abort)
-      const late = (): void => giveUp(new ResultUnavailableError(this.id, `it did not come within ${timeoutMs} ms`))
-      const deadline = timeoutMs === undefined ? undefined : this.#core.timers.after(timeoutMs, late)
+      const late = (): void =>
+        giveUp(new ResultUnavailableError(this.id, `it did not come within ${timeoutMs} ms`))
+      const deadline =
+        timeoutMs === undefined ? undefined : this.#core.timers.after(timeoutMs, late)
       ended.then((value) => {
         clean()
         resolve(value)
@@ -111,7 +129,12 @@ class Handle<Output> implements TaskHandle<Output> {
         return readResult<Output>(this.#core, live.spec, live.state, live)
       }
     }
-    const { spec, state } = await watch(this.#core, this.id, (record) => isTerminal(record.state.status), stop)
+    const { spec, state } = await watch(
+      this.#core,
+      this.id,
+      (record) => isTerminal(record.state.status),
+      stop,
+    )
     return readResult<Output>(this.#core, spec, state, undefined)
   }
 
@@ -144,7 +167,8 @@ async function watch(
       () => core.backend.get(id),
       () => core.phase === 'closed' || stop?.aborted === true,
     )
-    if (stored === undefined) throw new ResultUnavailableError(id, 'its record does not exist, or retention has removed it')
+    if (stored === undefined)
+      throw new ResultUnavailableError(id, 'its record does not exist, or retention has removed it')
     if (isThere(stored)) return stored
     if (stop?.aborted === true) throw new ResultUnavailableError(id, 'nobody waits for it any more')
     await delay(core, delayMs)
@@ -187,12 +211,18 @@ function readSuccess<Output>(
   options: RunOptions | undefined,
 ): Jsonify<Output> {
   if (state.resultError !== undefined) {
-    throw new ResultUnavailableError(spec.id, `it could not be stored: ${state.resultError.message}`, {
-      cause: state.resultError,
-    })
+    throw new ResultUnavailableError(
+      spec.id,
+      `it could not be stored: ${state.resultError.message}`,
+      {
+        cause: state.resultError,
+      },
+    )
   }
-  if (options?.keepResult === false) throw new ResultUnavailableError(spec.id, 'the task has keepResult: false')
-  if (isResultOver(core, state, options)) throw new ResultUnavailableError(spec.id, 'its resultTtl is over')
+  if (options?.keepResult === false)
+    throw new ResultUnavailableError(spec.id, 'the task has keepResult: false')
+  if (isResultOver(core, state, options))
+    throw new ResultUnavailableError(spec.id, 'its resultTtl is over')
   if (state.resultJson === undefined) return undefined as Jsonify<Output>
   try {
     return JSON.parse(state.resultJson) as Jsonify<Output>

@@ -2,7 +2,14 @@
 
 import type { EngineItem } from '../engines/engine.ts'
 import type { EventTask } from '../events/lifecycle.ts'
-import type { ContextFields, CancelRequest, LogLine, Progress, TaskSpec, TaskState } from '../task/record.ts'
+import type {
+  ContextFields,
+  CancelRequest,
+  LogLine,
+  Progress,
+  TaskSpec,
+  TaskState,
+} from '../task/record.ts'
 import type { Deadline } from '../task/timer-queue.ts'
 import type { RunOptions } from '../task/options.ts'
 import type { Registered } from './registry.ts'
@@ -187,7 +194,15 @@ export interface LogBuffer {
 }
 
 function newLogBuffer(): LogBuffer {
-  return { lines: [], stored: 0, bytes: 0, dropped: 0, chunk: 0, progress: undefined, isDirty: false }
+  return {
+    lines: [],
+    stored: 0,
+    bytes: 0,
+    dropped: 0,
+    chunk: 0,
+    progress: undefined,
+    isDirty: false,
+  }
 }
 
 /** Tells those who wait for the start. */

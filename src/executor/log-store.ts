@@ -33,7 +33,10 @@ export interface LogStore {
 export function createLogStore(core: Core): LogStore {
   const { options, bus, origin, clock } = core
   const dirty = new Set<LiveTask>()
-  const lastProgressEvent = new WeakMap<LiveTask, { readonly at: number; readonly isComplete: boolean }>()
+  const lastProgressEvent = new WeakMap<
+    LiveTask,
+    { readonly at: number; readonly isComplete: boolean }
+  >()
   let flushIsDue = false
 
   function markDirty(live: LiveTask): void {
@@ -119,13 +122,21 @@ export function createLogStore(core: Core): LogStore {
         store(live, line, text.length + (keepsExtra ? JSON.stringify(fields).length : 0))
       }
       if (!published) return
-      const task = bound === live.fields ? live : { spec: live.spec, state: live.state, fields: bound }
+      const task =
+        bound === live.fields ? live : { spec: live.spec, state: live.state, fields: bound }
       bus.publish(taskLogged(origin, task, time, level, text, fields, error))
     },
     progress(live, done, total) {
       if (!isCount(done) || (total !== undefined && !isCount(total))) {
         const got = `done ${describeValue(done)}, total ${describeValue(total)}`
-        this.write(live, live.fields, 'warning', `progress was ignored: expected numbers from 0, got ${got}`, undefined, undefined)
+        this.write(
+          live,
+          live.fields,
+          'warning',
+          `progress was ignored: expected numbers from 0, got ${got}`,
+          undefined,
+          undefined,
+        )
         return
       }
       const progress = total === undefined ? { done } : { done, total }
@@ -138,7 +149,12 @@ export function createLogStore(core: Core): LogStore {
       // The end of it is not kept back, but is told once.
       const isComplete = done === total
       const wasComplete = last?.isComplete === true
-      if (last !== undefined && now - last.at < PROGRESS_EVENT_INTERVAL_MS && (!isComplete || wasComplete)) return
+      if (
+        last !== undefined &&
+        now - last.at < PROGRESS_EVENT_INTERVAL_MS &&
+        (!isComplete || wasComplete)
+      )
+        return
       lastProgressEvent.set(live, { at: now, isComplete })
       bus.publish(taskProgressed(origin, live, clock.now(), progress))
     },

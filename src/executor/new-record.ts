@@ -9,7 +9,13 @@ import type { EnqueueOptions } from '../task/enqueue-options.ts'
 import { InvalidOptionsError } from '../task/errors.ts'
 import { stringifyStrict } from '../task/json.ts'
 import { mergeOptions, type ExecutionOptions, type RunOptions } from '../task/options.ts'
-import type { ContextFields, TaskSource, TaskSpec, TaskState, TraceContext } from '../task/record.ts'
+import type {
+  ContextFields,
+  TaskSource,
+  TaskSpec,
+  TaskState,
+  TraceContext,
+} from '../task/record.ts'
 import { EXECUTION_OPTION_NAMES, resolveOptions, storedOptions } from '../task/resolve-options.ts'
 import { ignoreRejection } from '../task/reading.ts'
 import { stringMap } from '../task/tags.ts'
@@ -54,21 +60,46 @@ export function newRecord(
 ): DraftRecord {
   const { name } = registered
   const now = core.clock.now()
-  const inputJson = input === undefined ? undefined : stringifyStrict(input, `task "${name}": the input`)
+  const inputJson =
+    input === undefined ? undefined : stringifyStrict(input, `task "${name}": the input`)
   const context = boundFields()
   // The usual call: no options at all, outside any task.
   if (call === undefined || call === null) {
     const id = core.newId(now)
     const { options } = registered
     const parent = parentOf(undefined)
-    return assemble(core, registered, options, id, inputJson, now, now, context, parent, undefined, origin)
+    return assemble(
+      core,
+      registered,
+      options,
+      id,
+      inputJson,
+      now,
+      now,
+      context,
+      parent,
+      undefined,
+      origin,
+    )
   }
   const options = resolveCall(registered, call)
   checkWaiting(call, name)
   const id = call.id === undefined ? core.newId(now) : checkId(call.id, name)
   const dueAt = dueTime(call, now, name)
   const parent = parentOf(call.parent)
-  return assemble(core, registered, options, id, inputJson, now, dueAt, context, parent, call, origin)
+  return assemble(
+    core,
+    registered,
+    options,
+    id,
+    inputJson,
+    now,
+    dueAt,
+    context,
+    parent,
+    call,
+    origin,
+  )
 }
 
 function assemble(
@@ -134,12 +165,21 @@ function assemble(
     worker: undefined,
     history: undefined,
   }
-  const key = call?.idempotencyKey === undefined ? undefined : keyOf(call, inputJson, now, name, origin)
+  const key =
+    call?.idempotencyKey === undefined ? undefined : keyOf(call, inputJson, now, name, origin)
   return { registered, options, spec, state, key, isScheduled }
 }
 
 const CALL_ONLY: ReadonlySet<string> = new Set([
-  'idempotencyKey', 'idempotencyTtl', 'id', 'delay', 'runAt', 'parent', 'onFull', 'signal', 'traceContext',
+  'idempotencyKey',
+  'idempotencyTtl',
+  'id',
+  'delay',
+  'runAt',
+  'parent',
+  'onFull',
+  'signal',
+  'traceContext',
 ])
 
 /** The options of one call over those of its task. The registered ones as they are when the call overrides none. */
@@ -178,11 +218,17 @@ function dueTime(call: EnqueueOptions, now: number, name: string): number {
   const { delay, runAt } = call
   const where = `task "${name}": `
   if (delay !== undefined && runAt !== undefined) {
-    throw new InvalidOptionsError('runAt', 'left out when delay is given: use one of them', runAt, where)
+    throw new InvalidOptionsError(
+      'runAt',
+      'left out when delay is given: use one of them',
+      runAt,
+      where,
+    )
   }
   if (delay !== undefined) {
     const at = now + durationMs(delay, 'delay', where)
-    if (at > MAX_TIME) throw new InvalidOptionsError('delay', 'shorter: it ends past the last date', delay, where)
+    if (at > MAX_TIME)
+      throw new InvalidOptionsError('delay', 'shorter: it ends past the last date', delay, where)
     return at
   }
   if (runAt === undefined) return now
@@ -206,7 +252,12 @@ function checkWaiting({ onFull, signal }: EnqueueOptions, name: string): void {
 
 function checkId(id: unknown, name: string): string {
   if (typeof id === 'string' && ID_PATTERN.test(id)) return id
-  throw new InvalidOptionsError('id', '1 to 128 letters, digits, "_", ".", ":" or "-"', id, `task "${name}": `)
+  throw new InvalidOptionsError(
+    'id',
+    '1 to 128 letters, digits, "_", ".", ":" or "-"',
+    id,
+    `task "${name}": `,
+  )
 }
 
 // A label is for people: a function that throws or answers nonsense costs the label, not the task.
@@ -237,15 +288,53 @@ function keyOf(
   const where = `task "${name}": `
   const key: unknown = call.idempotencyKey
   if (typeof key !== 'string' || key.length === 0 || key.length > MAX_KEY_LENGTH) {
-    throw new InvalidOptionsError('idempotencyKey', `a string of 1 to ${MAX_KEY_LENGTH} characters`, key, where)
+    throw new InvalidOptionsError(
+      'idempotencyKey',
+      `a string of 1 to ${MAX_KEY_LENGTH} characters`,
+      key,
+      where,
+    )
   }
-  const ttl = call.idempotencyTtl === undefined ? 0 : durationMs(call.idempotencyTtl, 'idempotencyTtl', where)
-  return { key, inputHash: inputHash(inputJson), heldUntil: Math.min(now + ttl, MAX_TIME), takeOverFrom: origin.takeOverFrom }
+  const ttl =
+    call.idempotencyTtl === undefined ? 0 : durationMs(call.idempotencyTtl, 'idempotencyTtl', where)
+  return {
+    key,
+    inputHash: inputHash(inputJson),
+    heldUntil: Math.min(now + ttl, MAX_TIME),
+    takeOverFrom: origin.takeOverFrom,
+  }
 }
 
 /** What around-hooks are shown of a record. */
 export function draftOf(spec: TaskSpec, state: TaskState): TaskDraft {
-  const { id, name, label, queue, priority, source, tags, headers, createdAt, parentId, rootId, retryOf } = spec
+  const {
+    id,
+    name,
+    label,
+    queue,
+    priority,
+    source,
+    tags,
+    headers,
+    createdAt,
+    parentId,
+    rootId,
+    retryOf,
+  } = spec
   const { dueAt } = state
-  return { id, name, label, queue, priority, source, tags, headers, dueAt, createdAt, parentId, rootId, retryOf }
+  return {
+    id,
+    name,
+    label,
+    queue,
+    priority,
+    source,
+    tags,
+    headers,
+    dueAt,
+    createdAt,
+    parentId,
+    rootId,
+    retryOf,
+  }
 }

@@ -9,7 +9,12 @@ import type { Clock } from '../task/clock.ts'
 import { InvalidOptionsError } from '../task/errors.ts'
 import { reading } from '../task/reading.ts'
 import type { TimerQueue } from '../task/timer-queue.ts'
-import { AttachedObserver, isThenableSafe, settled, type ObserverStats } from './attached-observer.ts'
+import {
+  AttachedObserver,
+  isThenableSafe,
+  settled,
+  type ObserverStats,
+} from './attached-observer.ts'
 import type { AroundObservers } from './core.ts'
 import { createObserverFaults } from './observer-faults.ts'
 
@@ -122,8 +127,13 @@ export function createObserverHost(
     const list = [...attached]
       .filter((entry) => entry.isStarted && entry.closing === undefined)
       .map((entry) => entry.observer)
-    const having = (hook: keyof AroundObservers): Observer[] => list.filter((each) => typeof each[hook] === 'function')
-    around = { wrapEnqueue: having('wrapEnqueue'), wrapRun: having('wrapRun'), runInternal: having('runInternal') }
+    const having = (hook: keyof AroundObservers): Observer[] =>
+      list.filter((each) => typeof each[hook] === 'function')
+    around = {
+      wrapEnqueue: having('wrapEnqueue'),
+      wrapRun: having('wrapRun'),
+      runInternal: having('runInternal'),
+    }
     onAroundChange(around)
   }
 
@@ -213,18 +223,28 @@ export function checkObserver(observer: unknown): void {
 
 function checkShape(observer: unknown): void {
   if (typeof observer !== 'object' || observer === null) {
-    throw new InvalidOptionsError('observers', 'objects with onEvent (or onLog, onLifecycle, wrapRun, …)', observer)
+    throw new InvalidOptionsError(
+      'observers',
+      'objects with onEvent (or onLog, onLifecycle, wrapRun, …)',
+      observer,
+    )
   }
   const given = observer as Record<string, unknown>
   const methods = ['onEvent', 'onLog', 'onLifecycle', 'wrapEnqueue', 'wrapRun', 'runInternal']
   if (!methods.some((name) => typeof given[name] === 'function')) {
-    throw new InvalidOptionsError('observers', `objects with at least one of ${methods.join(', ')}`, observer)
+    throw new InvalidOptionsError(
+      'observers',
+      `objects with at least one of ${methods.join(', ')}`,
+      observer,
+    )
   }
   parseMinLevel(given['minLevel'])
   const { types } = given
   if (types === undefined) return
   const isList = Array.isArray(types)
-  const wrong: unknown = isList ? types.find((type) => !Object.hasOwn(EVENT_LEVELS, String(type))) : types
+  const wrong: unknown = isList
+    ? types.find((type) => !Object.hasOwn(EVENT_LEVELS, String(type)))
+    : types
   if (!isList || wrong !== undefined) {
     throw new InvalidOptionsError('types', 'a list of event types such as "task.failed"', wrong)
   }

@@ -88,8 +88,22 @@ export interface ResolvedExecutorOptions {
 export const ID_PATTERN: RegExp = /^[\w.:-]{1,128}$/
 const WHERE = 'createExecutor: '
 const NAMES: ReadonlySet<string> = new Set<keyof ExecutorOptions>([
-  'tasks', 'backend', 'engine', 'observers', 'defaults', 'concurrency', 'work', 'maxQueued', 'logs', 'retention',
-  'shieldGrace', 'handleSignals', 'id', 'clock', 'newId', 'random',
+  'tasks',
+  'backend',
+  'engine',
+  'observers',
+  'defaults',
+  'concurrency',
+  'work',
+  'maxQueued',
+  'logs',
+  'retention',
+  'shieldGrace',
+  'handleSignals',
+  'id',
+  'clock',
+  'newId',
+  'random',
 ])
 
 /** @throws {InvalidOptionsError} INVALID_OPTIONS for the first option that is wrong */
@@ -99,7 +113,12 @@ export function resolveExecutorOptions(options: ExecutorOptions): ResolvedExecut
   }
   for (const key of Object.keys(options)) {
     if (!NAMES.has(key)) {
-      throw new InvalidOptionsError(key, 'left out: there is no such option', (options as Record<string, unknown>)[key], WHERE)
+      throw new InvalidOptionsError(
+        key,
+        'left out: there is no such option',
+        (options as Record<string, unknown>)[key],
+        WHERE,
+      )
     }
   }
   const logs = group(options.logs, 'logs', ['store', 'maxLines', 'maxBytes', 'storeExtra'])
@@ -109,7 +128,11 @@ export function resolveExecutorOptions(options: ExecutorOptions): ResolvedExecut
   if (id !== undefined && (typeof id !== 'string' || !ID_PATTERN.test(id))) {
     throw new InvalidOptionsError('id', '1 to 128 letters, digits, "_", ".", ":" or "-"', id, WHERE)
   }
-  for (const [name, methods] of [['backend', ['insert', 'update', 'open']], ['engine', ['start', 'add', 'release']], ['clock', ['now', 'monotonic', 'setTimeout']]] as const) {
+  for (const [name, methods] of [
+    ['backend', ['insert', 'update', 'open']],
+    ['engine', ['start', 'add', 'release']],
+    ['clock', ['now', 'monotonic', 'setTimeout']],
+  ] as const) {
     const part: unknown = options[name]
     if (part !== undefined && !hasMethods(part, methods)) {
       throw new InvalidOptionsError(name, `an object with ${methods.join(', ')}, …`, part, WHERE)
@@ -124,10 +147,16 @@ export function resolveExecutorOptions(options: ExecutorOptions): ResolvedExecut
     tasks: list<Task>(options.tasks, 'tasks') ?? [],
     observers: list<Observer>(options.observers, 'observers'),
     defaults,
-    concurrency: options.concurrency === undefined ? 10 : (checkConcurrency(options.concurrency, WHERE) ?? Infinity),
+    concurrency:
+      options.concurrency === undefined
+        ? 10
+        : (checkConcurrency(options.concurrency, WHERE) ?? Infinity),
     work: boolean(options.work, 'work') ?? true,
     maxQueued: maxQueued(options.maxQueued),
-    logFloor: logs['store'] === 'none' ? SILENT : LEVELS[parseLevel(logs['store'] ?? 'debug', 'logs.store')],
+    logFloor:
+      logs['store'] === 'none'
+        ? SILENT
+        : LEVELS[parseLevel(logs['store'] ?? 'debug', 'logs.store')],
     maxLogLines: count(logs['maxLines'], 'logs.maxLines') ?? 1_000,
     maxLogBytes: count(logs['maxBytes'], 'logs.maxBytes') ?? 1_048_576,
     storeExtra: boolean(logs['storeExtra'], 'logs.storeExtra') ?? false,
@@ -145,16 +174,26 @@ export function checkedIds(newId: (now: number) => string): (now: number) => str
     const id: unknown = reading('newId', '', () => newId(now))
     if (typeof id === 'string' && ID_PATTERN.test(id)) return id
     ignoreRejection(id)
-    throw new InvalidOptionsError('newId', 'a function that answers 1 to 128 letters, digits, "_", ".", ":" or "-"', id)
+    throw new InvalidOptionsError(
+      'newId',
+      'a function that answers 1 to 128 letters, digits, "_", ".", ":" or "-"',
+      id,
+    )
   }
 }
 
 function checkDefaults(value: unknown): ExecutionOptions {
   if (value === undefined || value === null) return {}
-  if (typeof value !== 'object' || Array.isArray(value)) throw new InvalidOptionsError('defaults', 'an object', value, WHERE)
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new InvalidOptionsError('defaults', 'an object', value, WHERE)
   for (const [key, item] of Object.entries(value)) {
     if (!EXECUTION_OPTION_NAMES.has(key)) {
-      throw new InvalidOptionsError(`defaults.${key}`, 'left out: there is no such option', item, WHERE)
+      throw new InvalidOptionsError(
+        `defaults.${key}`,
+        'left out: there is no such option',
+        item,
+        WHERE,
+      )
     }
   }
   resolveOptions(value, 'defaults: ')
@@ -169,13 +208,23 @@ function signalGrace(value: unknown): Duration | undefined {
   return (grace as Duration | undefined) ?? '10s'
 }
 
-function group(value: unknown, option: string, keys: readonly string[]): Readonly<Record<string, unknown>> {
+function group(
+  value: unknown,
+  option: string,
+  keys: readonly string[],
+): Readonly<Record<string, unknown>> {
   if (value === undefined) return {}
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InvalidOptionsError(option, `an object { ${keys.join(', ')} }`, value, WHERE)
   }
   for (const [key, item] of Object.entries(value)) {
-    if (!keys.includes(key)) throw new InvalidOptionsError(`${option}.${key}`, 'left out: there is no such option', item, WHERE)
+    if (!keys.includes(key))
+      throw new InvalidOptionsError(
+        `${option}.${key}`,
+        'left out: there is no such option',
+        item,
+        WHERE,
+      )
   }
   return value as Record<string, unknown>
 }
@@ -193,13 +242,19 @@ function list<T>(value: unknown, option: string): readonly T[] | undefined {
 
 function count(value: unknown, option: string): number | undefined {
   if (value === undefined) return undefined
-  if (typeof value === 'number' && value >= 0 && (Number.isSafeInteger(value) || value === Infinity)) return value
+  if (
+    typeof value === 'number' &&
+    value >= 0 &&
+    (Number.isSafeInteger(value) || value === Infinity)
+  )
+    return value
   throw new InvalidOptionsError(option, 'an integer from 0, or Infinity', value, WHERE)
 }
 
 function maxQueued(value: unknown): number | undefined {
   // None at all would refuse even what could start at once.
-  if (value === 0) throw new InvalidOptionsError('maxQueued', 'an integer from 1, or Infinity', value, WHERE)
+  if (value === 0)
+    throw new InvalidOptionsError('maxQueued', 'an integer from 1, or Infinity', value, WHERE)
   return count(value, 'maxQueued')
 }
 

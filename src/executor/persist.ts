@@ -39,7 +39,9 @@ export function callUntilAnswered<T>(
   try {
     const answer = callStore(core, internal, operation, call)
     if (!(answer instanceof Promise)) return answer
-    return answer.catch((error: unknown) => repeat(core, internal, operation, call, isMoot, error, FIRST_DELAY_MS))
+    return answer.catch((error: unknown) =>
+      repeat(core, internal, operation, call, isMoot, error, FIRST_DELAY_MS),
+    )
   } catch (error) {
     return repeat(core, internal, operation, call, isMoot, error, FIRST_DELAY_MS)
   }
@@ -101,5 +103,7 @@ function withDeadline<T>(core: Core, operation: string, answer: Promise<T>): Pro
 function asBackendError(core: Core, operation: string, error: unknown): BackendUnavailableError {
   if (error instanceof BackendUnavailableError) return error
   const message = error instanceof Error ? error.message : 'it threw something that is no error'
-  return new BackendUnavailableError(core.backend.name, operation, 'unknown', message, { cause: error })
+  return new BackendUnavailableError(core.backend.name, operation, 'unknown', message, {
+    cause: error,
+  })
 }

@@ -26,7 +26,8 @@ export function placeTask(core: Core, endings: Endings, live: LiveTask): void | 
     expiresAt - now,
     () => {
       live.expiry = undefined
-      if (live.isDone || live.isSettling || live.attempt !== undefined || !core.engine.remove(live)) return
+      if (live.isDone || live.isSettling || live.attempt !== undefined || !core.engine.remove(live))
+        return
       expire(core, endings, live)
     },
     false,
@@ -50,7 +51,14 @@ export function takeOverRecord(
   const { spec, state } = stored
   const registered = core.registry.get(spec.name)
   if (registered === undefined || isTerminal(state.status)) return Promise.resolve('claimed')
-  const live = new LiveTask(registered, optionsFor(registered, spec), spec, state, stored.position, false)
+  const live = new LiveTask(
+    registered,
+    optionsFor(registered, spec),
+    spec,
+    state,
+    stored.position,
+    false,
+  )
   live.cancelRequest = stored.cancelRequest
   // Pending is due, whatever the clock of who wrote it said.
   if (state.status === 'pending') live.dueAt = Math.min(live.dueAt, core.clock.now())
@@ -93,12 +101,20 @@ export function endUnplaced(
 }
 
 function unregistered(name: string): Registered {
-  return { name, task: undefined, layer: {}, options: resolveOptions({}, ''), concurrency: Infinity }
+  return {
+    name,
+    task: undefined,
+    layer: {},
+    options: resolveOptions({}, ''),
+    concurrency: Infinity,
+  }
 }
 
 /** Says that tasks wait whose code is not here. */
 export function reportUnknown(core: Core, name: string, count: number): void {
   if (!core.bus.wanted['executor.unknown_task']) return
   const fields = { name, count }
-  core.bus.publish(lifecycle.executorEvent(core.origin, 'executor.unknown_task', core.clock.now(), fields))
+  core.bus.publish(
+    lifecycle.executorEvent(core.origin, 'executor.unknown_task', core.clock.now(), fields),
+  )
 }

@@ -41,41 +41,68 @@ export interface RecordPage {
 
 const WHERE = 'list: '
 const NAMES = new Set([
-  'status', 'name', 'queue', 'tags', 'parentId', 'createdAfter', 'createdBefore', 'limit', 'cursor', 'order', 'logs',
+  'status',
+  'name',
+  'queue',
+  'tags',
+  'parentId',
+  'createdAfter',
+  'createdBefore',
+  'limit',
+  'cursor',
+  'order',
+  'logs',
 ])
 
 export async function getRecord(core: Core, id: string): Promise<TaskRecord | undefined> {
   if (typeof id !== 'string') throw new InvalidOptionsError('id', 'a string', id, 'get: ')
   const stored = await callStore(core, 'poll', 'get', () => core.backend.get(id))
   if (stored === undefined) return undefined
-  return taskRecord(shown(core, stored), await callStore(core, 'poll', 'logs', () => core.backend.logs(id)))
+  return taskRecord(
+    shown(core, stored),
+    await callStore(core, 'poll', 'logs', () => core.backend.logs(id)),
+  )
 }
 
 export async function listRecords(core: Core, query: ListQuery = {}): Promise<RecordPage> {
   const { queries } = core.backend
   if (queries === undefined) {
-    throw new BackendUnavailableError(core.backend.name, 'list', 'unknown', 'this backend has no queries')
+    throw new BackendUnavailableError(
+      core.backend.name,
+      'list',
+      'unknown',
+      'this backend has no queries',
+    )
   }
   const checked = reading('query', WHERE, () => checkQuery(query))
   const withLogs = reading('logs', WHERE, () => query.logs === true)
   // One more than asked for tells whether there is another page.
-  const found = await callStore(core, 'poll', 'list', () => queries.list({ ...checked, limit: checked.limit + 1 }))
+  const found = await callStore(core, 'poll', 'list', () =>
+    queries.list({ ...checked, limit: checked.limit + 1 }),
+  )
   const page = found.slice(0, checked.limit)
   const records = await Promise.all(
     page.map(async (stored) =>
       withLogs
-        ? taskRecord(shown(core, stored), await callStore(core, 'poll', 'logs', () => core.backend.logs(stored.spec.id)))
+        ? taskRecord(
+            shown(core, stored),
+            await callStore(core, 'poll', 'logs', () => core.backend.logs(stored.spec.id)),
+          )
         : taskRecord(shown(core, stored)),
     ),
   )
   const last = page.at(-1)
-  return { records, cursor: found.length > page.length && last !== undefined ? `p${last.position}` : undefined }
+  return {
+    records,
+    cursor: found.length > page.length && last !== undefined ? `p${last.position}` : undefined,
+  }
 }
 
 // A result past its time is gone for readers at once; the text itself goes with the record.
 function shown(core: Core, stored: StoredRecord): StoredRecord {
   const { spec, state } = stored
-  if (state.resultJson === undefined || !isResultOver(core, state, runOptionsOf(core, spec))) return stored
+  if (state.resultJson === undefined || !isResultOver(core, state, runOptionsOf(core, spec)))
+    return stored
   return { ...stored, state: { ...state, resultJson: undefined } }
 }
 
@@ -84,7 +111,12 @@ export async function childrenOf(core: Core, parentId: string): Promise<TaskReco
   const children: TaskRecord[] = []
   let cursor: string | undefined
   do {
-    const page = await listRecords(core, { parentId, order: 'oldest', limit: 200, ...(cursor === undefined ? undefined : { cursor }) })
+    const page = await listRecords(core, {
+      parentId,
+      order: 'oldest',
+      limit: 200,
+      ...(cursor === undefined ? undefined : { cursor }),
+    })
     children.push(...page.records)
     cursor = page.cursor
   } while (cursor !== undefined)
@@ -96,7 +128,8 @@ function checkQuery(query: ListQuery): RecordQuery {
     throw new InvalidOptionsError('query', 'an object', query, WHERE)
   }
   for (const [key, value] of Object.entries(query)) {
-    if (!NAMES.has(key)) throw new InvalidOptionsError(key, 'left out: there is no such filter', value, WHERE)
+    if (!NAMES.has(key))
+      throw new InvalidOptionsError(key, 'left out: there is no such filter', value, WHERE)
   }
   const { limit = 50, order = 'newest', cursor } = query
   if (!Number.isInteger(limit) || limit < 1 || limit > 200) {
@@ -124,7 +157,12 @@ function statusesOf(value: unknown): readonly Status[] | undefined {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value]
   const wrong = list.find((each) => !STATUSES.includes(each as Status))
   if (wrong !== undefined || list.length === 0) {
-    throw new InvalidOptionsError('status', `one or more of ${STATUSES.join(', ')}`, wrong ?? value, WHERE)
+    throw new InvalidOptionsError(
+      'status',
+      `one or more of ${STATUSES.join(', ')}`,
+      wrong ?? value,
+      WHERE,
+    )
   }
   return list as readonly Status[]
 }
@@ -143,6 +181,7 @@ function instant(value: unknown, option: string): number | undefined {
 
 function positionOf(cursor: unknown): number {
   const match = typeof cursor === 'string' ? /^p(\d{1,15})$/.exec(cursor) : null
-  if (match === null) throw new InvalidOptionsError('cursor', 'the cursor of a page before', cursor, WHERE)
+  if (match === null)
+    throw new InvalidOptionsError('cursor', 'the cursor of a page before', cursor, WHERE)
   return Number(match[1])
 }

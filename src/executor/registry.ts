@@ -48,7 +48,13 @@ export function createRegistry(defaults: ExecutionOptions, work: boolean): Regis
     }
     const layer = mergeOptions<ExecutionOptions>(defaults, task.options)
     const options = resolveOptions(layer, `task "${task.name}": `)
-    byName.set(task.name, { name: task.name, task, layer, options, concurrency: task.concurrency ?? Infinity })
+    byName.set(task.name, {
+      name: task.name,
+      task,
+      layer,
+      options,
+      concurrency: task.concurrency ?? Infinity,
+    })
     names = [...byName.keys()]
   }
 
@@ -71,13 +77,22 @@ export function createRegistry(defaults: ExecutionOptions, work: boolean): Regis
         )
       }
       if (!isTask(task)) {
-        throw new UnknownTaskError('', `enqueue takes a task made by defineTask, or a task's name; got ${describeValue(task)}`)
+        throw new UnknownTaskError(
+          '',
+          `enqueue takes a task made by defineTask, or a task's name; got ${describeValue(task)}`,
+        )
       }
       const known = byName.get(task.name)
       if (known?.task === task) return known
       if (known === undefined && !work) {
         const layer = mergeOptions<ExecutionOptions>(defaults, task.options)
-        return { name: task.name, task, layer, options: resolveOptions(layer, `task "${task.name}": `), concurrency: Infinity }
+        return {
+          name: task.name,
+          task,
+          layer,
+          options: resolveOptions(layer, `task "${task.name}": `),
+          concurrency: Infinity,
+        }
       }
       throw new UnknownTaskError(
         task.name,

@@ -38,7 +38,13 @@ export async function retryFailed(
   let cursor: string | undefined
   do {
     const next = cursor === undefined ? undefined : { cursor }
-    const page = await listRecords(core, { ...filters, ...next, status: 'failed', order: 'oldest', limit: 200 })
+    const page = await listRecords(core, {
+      ...filters,
+      ...next,
+      status: 'failed',
+      order: 'oldest',
+      limit: 200,
+    })
     for (const record of page.records) {
       if (handles.length >= limit) return handles
       if (record.retriedBy !== undefined || core.registry.get(record.name) === undefined) continue

@@ -13,7 +13,11 @@ export function runOptionsOf(core: Core, spec: TaskSpec): RunOptions | undefined
 }
 
 /** Whether the stored result is past its `resultTtl`. */
-export function isResultOver(core: Core, state: TaskState, options: RunOptions | undefined): boolean {
+export function isResultOver(
+  core: Core,
+  state: TaskState,
+  options: RunOptions | undefined,
+): boolean {
   const ttlMs = options?.resultTtlMs
   return ttlMs !== undefined && core.clock.now() > (state.endedAt ?? 0) + ttlMs
 }

@@ -126,21 +126,28 @@ export class RunningAttempt implements AttemptBackground, CurrentAttempt {
   }
 
   log(level: Level, message: unknown, extra: unknown, unknownLevel?: unknown): void {
-    if (this.isOver) logFallback(level, `(after the end of task ${this.live.id}) ${messageText(message)}`, extra)
+    if (this.isOver)
+      logFallback(level, `(after the end of task ${this.live.id}) ${messageText(message)}`, extra)
     else this.logStore.write(this.live, this.#fieldsHere(), level, message, extra, unknownLevel)
   }
 
   // Inside `withContext` there are more than the attempt's own.
   #fieldsHere(): ContextFields | undefined {
     const scope = currentScope()
-    return scope === undefined || scope === this || scope.attempt !== this ? this.live.fields : scope.fields
+    return scope === undefined || scope === this || scope.attempt !== this
+      ? this.live.fields
+      : scope.fields
   }
 
   reportProgress(done: number, total: number | undefined): void {
     if (!this.isOver) this.logStore.progress(this.live, done, total)
   }
 
-  enqueueChild(task: Task, input: unknown, options: EnqueueOptions | undefined): Promise<TaskHandle> {
+  enqueueChild(
+    task: Task,
+    input: unknown,
+    options: EnqueueOptions | undefined,
+  ): Promise<TaskHandle> {
     // Wherever it is called from: a context that was handed out of its scope still has this task's children.
     const enqueue = (): Promise<TaskHandle> => this.core.enqueueChild(task, input, options)
     return currentScope()?.attempt === this ? enqueue() : runInScope(this, enqueue)

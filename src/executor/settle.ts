@@ -78,7 +78,10 @@ export function writeState(
     owner: core.id,
     fence: live.state.fence,
     state: next,
-    freesKey: live.spec.idempotencyKey !== undefined && isTerminal(next.status) && next.status !== 'succeeded',
+    freesKey:
+      live.spec.idempotencyKey !== undefined &&
+      isTerminal(next.status) &&
+      next.status !== 'succeeded',
   }
   const { backend } = core
   return callUntilAnswered(core, 'persist', 'update', () => backend.update([patch]))
@@ -116,7 +119,9 @@ export function lose(core: Core, live: LiveTask): void {
   if (live.isLost) return
   live.isLost = true
   if (core.bus.wanted['attempt.discarded'] && live.attempt !== undefined) {
-    core.bus.publish(lifecycle.attemptDiscarded(core.origin, live, live.attempt.state, core.clock.now(), 'stale'))
+    core.bus.publish(
+      lifecycle.attemptDiscarded(core.origin, live, live.attempt.state, core.clock.now(), 'stale'),
+    )
   }
 }
 
@@ -137,7 +142,8 @@ function publishState(core: Core, live: LiveTask, wasRunning: boolean, facts: Se
   const { state } = live
   switch (state.status) {
     case 'succeeded':
-      if (wanted['task.succeeded']) bus.publish(lifecycle.taskSucceeded(origin, live, state.endedAt ?? 0))
+      if (wanted['task.succeeded'])
+        bus.publish(lifecycle.taskSucceeded(origin, live, state.endedAt ?? 0))
       return
     case 'retrying':
     case 'failed': {
@@ -145,21 +151,31 @@ function publishState(core: Core, live: LiveTask, wasRunning: boolean, facts: Se
       const error = facts.error ?? state.error ?? serializeError(new Error('unknown'))
       const { durationMs = 0 } = state
       if (wasRunning && state.reason !== 'crash_loop' && wanted['attempt.failed']) {
-        bus.publish(lifecycle.attemptFailed(origin, live, time, { error, reason: state.reason as FailureReason, durationMs }))
+        bus.publish(
+          lifecycle.attemptFailed(origin, live, time, {
+            error,
+            reason: state.reason as FailureReason,
+            durationMs,
+          }),
+        )
       }
       if (state.status === 'failed') {
-        if (wanted['task.failed']) bus.publish(lifecycle.taskFailed(origin, live, time, error, facts.expected === true))
+        if (wanted['task.failed'])
+          bus.publish(lifecycle.taskFailed(origin, live, time, error, facts.expected === true))
       } else if (wanted['task.retrying']) {
         bus.publish(lifecycle.taskRetrying(origin, live, time))
       }
       return
     }
     case 'cancelled':
-      if (wanted['task.cancelled']) bus.publish(lifecycle.taskCancelled(origin, live, core.clock.now()))
+      if (wanted['task.cancelled'])
+        bus.publish(lifecycle.taskCancelled(origin, live, core.clock.now()))
       return
     case 'interrupted':
       if (wanted['task.interrupted']) {
-        bus.publish(lifecycle.taskInterrupted(origin, live, core.clock.now(), facts.interrupt ?? 'crash'))
+        bus.publish(
+          lifecycle.taskInterrupted(origin, live, core.clock.now(), facts.interrupt ?? 'crash'),
+        )
       }
       return
     case 'expired':

@@ -35,7 +35,9 @@ export function checkCloseOptions(options: unknown): void {
   if (typeof options !== 'object' || options === null) {
     throw new InvalidOptionsError('options', 'an object { grace }', options, 'close: ')
   }
-  reading('grace', 'close: ', () => durationMs((options as CloseOptions).grace ?? 0, 'grace', 'close: '))
+  reading('grace', 'close: ', () =>
+    durationMs((options as CloseOptions).grace ?? 0, 'grace', 'close: '),
+  )
 }
 
 /**
@@ -79,13 +81,19 @@ export async function shutDown(
       if (live.attempt !== undefined && !live.attempt.isOver) attempts.interrupt(live)
     }
     const storeMs = Math.min(STORE_MS, leftMs(endsAt - CLOSE_DEADLINE_MS - LAST_MS))
-    await within(core, storeMs, giveUp(core, attempts, waiting, isDurable).then(() => written(core)))
+    await within(
+      core,
+      storeMs,
+      giveUp(core, attempts, waiting, isDurable).then(() => written(core)),
+    )
   }
   const left = countLeft(core)
   observers.endReports()
   if (core.bus.wanted['executor.closed'] && wasOpen) {
     const fields = { durationMs: Math.round(core.clock.monotonic() - startedAt), left }
-    core.bus.publish(lifecycle.executorEvent(core.origin, 'executor.closed', core.clock.now(), fields))
+    core.bus.publish(
+      lifecycle.executorEvent(core.origin, 'executor.closed', core.clock.now(), fields),
+    )
   }
   await observers.close()
   core.phase = 'closed'
@@ -94,7 +102,8 @@ export async function shutDown(
     live.isLost = true
     forget(core, live)
   }
-  for (const waiting of [core.onRoom, core.onIdle, core.onClosed]) for (const tell of waiting) tell()
+  for (const waiting of [core.onRoom, core.onIdle, core.onClosed])
+    for (const tell of waiting) tell()
   core.storeCalls.close()
   core.timers.clear()
 }

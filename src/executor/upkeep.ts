@@ -141,7 +141,10 @@ export function createUpkeep(core: Core, attempts: Attempts): Upkeep {
       if (request === undefined || core.registry.get(spec.name) !== undefined) {
         await core.takeOver(record)
       } else {
-        await core.endUnplaced(record, transition(spec, state, { type: 'cancel', ...request }, core.clock.now()))
+        await core.endUnplaced(
+          record,
+          transition(spec, state, { type: 'cancel', ...request }, core.clock.now()),
+        )
       }
     }
   }
@@ -189,13 +192,16 @@ export function createUpkeep(core: Core, attempts: Attempts): Upkeep {
   }
 
   async function lookForUnknown(): Promise<void> {
-    const counts = await callStore(core, 'poll', 'countUnknown', () => backend.countUnknown(core.registry.names()))
+    const counts = await callStore(core, 'poll', 'countUnknown', () =>
+      backend.countUnknown(core.registry.names()),
+    )
     for (const [name, count] of Object.entries(counts)) {
       if (reportedUnknown.get(name) === count) continue
       reportedUnknown.set(name, count)
       reportUnknown(core, name, count)
     }
-    for (const name of reportedUnknown.keys()) if (counts[name] === undefined) reportedUnknown.delete(name)
+    for (const name of reportedUnknown.keys())
+      if (counts[name] === undefined) reportedUnknown.delete(name)
   }
 
   function sweep(): void {
@@ -204,7 +210,12 @@ export function createUpkeep(core: Core, attempts: Attempts): Upkeep {
     const { maxAgeMs, maxFinished } = core.options
     const now = core.clock.now()
     const byDefault = backend.capabilities.durable === 'none' ? 1_000 : 100_000
-    const retention = { endedBefore: now - maxAgeMs, maxFinished: maxFinished ?? byDefault, limit: SWEEP_BATCH, now }
+    const retention = {
+      endedBefore: now - maxAgeMs,
+      maxFinished: maxFinished ?? byDefault,
+      limit: SWEEP_BATCH,
+      now,
+    }
     const done = (): void => {
       sweeping = false
     }

@@ -54,7 +54,12 @@ function watch(core: Core, live: LiveTask, kind: string, answer: Promise<unknown
     const deadline = core.timers.after(
       HOOK_TIMEOUT_MS,
       () => {
-        report(core, live, kind, new Error(`hook ${kind} was still pending after ${HOOK_TIMEOUT_MS} ms`))
+        report(
+          core,
+          live,
+          kind,
+          new Error(`hook ${kind} was still pending after ${HOOK_TIMEOUT_MS} ms`),
+        )
         resolve()
       },
       false,

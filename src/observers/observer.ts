@@ -6,7 +6,13 @@
  * what went wrong is counted and reported as `observer.error` to the other observers.
  */
 
-import type { EventType, ExecutorEvent, LogEvent, PlainsightEvent, TaskEvent } from '../events/event.ts'
+import type {
+  EventType,
+  ExecutorEvent,
+  LogEvent,
+  PlainsightEvent,
+  TaskEvent,
+} from '../events/event.ts'
 import type { LevelInput } from '../task/level.ts'
 import type { FailureReason } from '../task/outcome.ts'
 import type { ContextFields, TaskSource } from '../task/record.ts'

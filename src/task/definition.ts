@@ -14,7 +14,11 @@ export interface TaskDefinition<Input, Output> extends DefinitionOptions {
 }
 
 /** What `defineTask` takes with a schema: callers pass its input, `run` gets its output. */
-export interface SchemaTaskDefinition<Schema extends StandardSchema, Parsed, Output> extends DefinitionOptions {
+export interface SchemaTaskDefinition<
+  Schema extends StandardSchema,
+  Parsed,
+  Output,
+> extends DefinitionOptions {
   /** Any Standard Schema v1. Checked at enqueue, and again before each run. */
   readonly input: Schema
   readonly run: RunFunction<Parsed, Output>
@@ -40,18 +44,33 @@ export type CheckedDefinition = Omit<Task, 'run' | '~input'>
  */
 export function checkDefinition(definition: unknown): CheckedDefinition {
   if (typeof definition !== 'object' || definition === null) {
-    throw new InvalidOptionsError('definition', 'an object { name, run, … }', definition, 'defineTask: ')
+    throw new InvalidOptionsError(
+      'definition',
+      'an object { name, run, … }',
+      definition,
+      'defineTask: ',
+    )
   }
   const given = readAll(definition)
   const name = given['name']
   if (typeof name !== 'string' || !TASK_NAME_PATTERN.test(name)) {
-    throw new InvalidOptionsError('name', '1 to 200 letters, digits, "_", ".", ":" or "-"', name, 'defineTask: ')
+    throw new InvalidOptionsError(
+      'name',
+      '1 to 200 letters, digits, "_", ".", ":" or "-"',
+      name,
+      'defineTask: ',
+    )
   }
   const where = `task "${name}": `
   const { run, input, concurrency } = given
   if (typeof run !== 'function') throw new InvalidOptionsError('run', 'a function', run, where)
   if (input !== undefined && input !== null && !isStandardSchema(input)) {
-    throw new InvalidOptionsError('input', 'a Standard Schema (zod, valibot, arktype, …)', input, where)
+    throw new InvalidOptionsError(
+      'input',
+      'a Standard Schema (zod, valibot, arktype, …)',
+      input,
+      where,
+    )
   }
   const options: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(given)) {
@@ -62,7 +81,12 @@ export function checkDefinition(definition: unknown): CheckedDefinition {
     options[key] = value
   }
   if (options['expires'] instanceof Date) {
-    throw new InvalidOptionsError('expires', 'a duration in a definition; an instant is given per call', options['expires'], where)
+    throw new InvalidOptionsError(
+      'expires',
+      'a duration in a definition; an instant is given per call',
+      options['expires'],
+      where,
+    )
   }
   resolveOptions(options, where)
   return {

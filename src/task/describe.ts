@@ -16,7 +16,9 @@ function describe(value: unknown): string {
     case 'number':
       return `number ${Object.is(value, -0) ? '-0' : String(value)}`
     case 'bigint':
-      return value > 999_999_999_999n || value < -999_999_999_999n ? 'a large bigint' : `bigint ${value}n`
+      return value > 999_999_999_999n || value < -999_999_999_999n
+        ? 'a large bigint'
+        : `bigint ${value}n`
     case 'boolean':
       return `boolean ${value}`
     case 'undefined':
@@ -32,8 +34,9 @@ function describe(value: unknown): string {
 
 function describeObject(value: object): string {
   if (Array.isArray(value)) return `an array of ${value.length}`
-  const name: unknown = (Object.getPrototypeOf(value) as { constructor?: { name?: unknown } } | null)
-    ?.constructor?.name
+  const name: unknown = (
+    Object.getPrototypeOf(value) as { constructor?: { name?: unknown } } | null
+  )?.constructor?.name
   if (typeof name !== 'string' || name === '' || name === 'Object') return 'an object'
   return `a ${name.slice(0, 60)}`
 }

@@ -24,7 +24,8 @@ export function durationMs(value: unknown, option: string, where = ''): number {
   if (typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER) return value
   if (typeof value === 'string') {
     const match = PATTERN.exec(value)
-    if (match !== null) return Math.round(Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? 0) * 1e3) / 1e3
+    if (match !== null)
+      return Math.round(Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? 0) * 1e3) / 1e3
   }
   throw new InvalidOptionsError(
     option,

@@ -52,7 +52,10 @@ export interface TaskHandle<Output = unknown> {
    * @throws {ResultUnavailableError} RESULT_UNAVAILABLE when it was not kept, could not be stored, did not come
    *   within `timeout` (a Duration), or the record is gone
    */
-  result(options?: { readonly signal?: AbortSignal; readonly timeout?: Duration }): Promise<Jsonify<Output>>
+  result(options?: {
+    readonly signal?: AbortSignal
+    readonly timeout?: Duration
+  }): Promise<Jsonify<Output>>
   /** The record as it is now, with its logs; `undefined` once retention has removed it. */
   record(): Promise<TaskRecord<Output> | undefined>
   /** As `executor.cancel(id)`. */

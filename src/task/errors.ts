@@ -215,7 +215,13 @@ export class TaskFailedError extends PlainsightError {
   /** As on `task.failed`: `error`, `timeout`, `unrecoverable`, `crash_loop`, `invalid_input`, `corrupt`. */
   readonly reason: string
 
-  constructor(taskId: string, taskName: string, reason: string, message: string, options?: ErrorOptions) {
+  constructor(
+    taskId: string,
+    taskName: string,
+    reason: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
     super('TASK_FAILED', `task "${taskName}" (${taskId}) failed: ${message}`, options)
     this.taskId = taskId
     this.taskName = taskName

@@ -62,7 +62,8 @@ export function createHeap<T>(isBefore: (a: T, b: T) => boolean): Heap<T> {
       for (const item of items) (matches(item) ? removed : kept).push(item)
       if (removed.length > 0) {
         items = kept
-        for (let index = (items.length >> 1) - 1; index >= 0; index--) down(index, items[index] as T)
+        for (let index = (items.length >> 1) - 1; index >= 0; index--)
+          down(index, items[index] as T)
       }
       return removed
     },

@@ -4,7 +4,13 @@ import { describeValue } from './describe.ts'
 import { NotSerializableError } from './errors.ts'
 
 /** A value that JSON can hold. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [key: string]: Json }
 
 /** What `T` is after `JSON.parse(JSON.stringify(value))`: dates are strings, functions and symbols are gone. */
 export type Jsonify<T> = unknown extends T
@@ -12,18 +18,26 @@ export type Jsonify<T> = unknown extends T
   : [T] extends [Json]
     ? T // also the end of the recursion where T is recursive itself
     : T extends { toJSON(): infer R }
-    ? Jsonify<R>
-    : T extends null | boolean | number | string
-      ? T
-      : T extends undefined | void
-        ? undefined
-        : T extends bigint | symbol | ((...args: never[]) => unknown)
-          ? never
-          : T extends readonly unknown[]
-            ? { [K in keyof T]: T[K] extends undefined ? null : Jsonify<T[K]> }
-            : T extends object
-              ? { [K in keyof T as K extends symbol ? never : T[K] extends JsonDropped ? never : K]: Jsonify<T[K]> }
-              : never
+      ? Jsonify<R>
+      : T extends null | boolean | number | string
+        ? T
+        : T extends undefined | void
+          ? undefined
+          : T extends bigint | symbol | ((...args: never[]) => unknown)
+            ? never
+            : T extends readonly unknown[]
+              ? { [K in keyof T]: T[K] extends undefined ? null : Jsonify<T[K]> }
+              : T extends object
+                ? {
+                    [
+                      K in keyof T as K extends symbol
+                        ? never
+                        : T[K] extends JsonDropped
+                          ? never
+                          : K
+                    ]: Jsonify<T[K]>
+                  }
+                : never
 
 type JsonDropped = symbol | undefined | ((...args: never[]) => unknown)
 
@@ -117,7 +131,11 @@ function inArray(array: readonly unknown[], depth: number): Problem | undefined 
 function inObject(object: object, depth: number): Problem | undefined {
   const prototype: unknown = Object.getPrototypeOf(object)
   // A prototype without a parent is some realm's Object.prototype: test runners have several.
-  if (prototype !== Object.prototype && prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+  if (
+    prototype !== Object.prototype &&
+    prototype !== null &&
+    Object.getPrototypeOf(prototype) !== null
+  ) {
     return problem(describeValue(object))
   }
   for (const key in object) {

@@ -35,5 +35,9 @@ export function toLevel(value: unknown): Level | undefined {
 export function parseLevel(value: unknown, option: string): Level {
   const level = toLevel(value)
   if (level !== undefined) return level
-  throw new InvalidOptionsError(option, 'one of "debug", "info", "warning" (or "warn"), "error"', value)
+  throw new InvalidOptionsError(
+    option,
+    'one of "debug", "info", "warning" (or "warn"), "error"',
+    value,
+  )
 }

@@ -137,7 +137,8 @@ export function mergeOptions<T extends object>(...layers: readonly (T | null | u
   reading('options', 'mergeOptions: ', () => {
     for (const layer of layers) {
       if (layer === undefined || layer === null) continue
-      if (typeof layer !== 'object') throw new InvalidOptionsError('options', 'objects', layer, 'mergeOptions: ')
+      if (typeof layer !== 'object')
+        throw new InvalidOptionsError('options', 'objects', layer, 'mergeOptions: ')
       for (const [key, value] of Object.entries(layer)) {
         if (value !== undefined && key !== '__proto__') merged[key] = value
       }

@@ -77,7 +77,8 @@ function copyObject(object: object, depth: number, above: Above | undefined): Js
     return Number.isNaN(object.getTime()) ? 'Invalid Date' : object.toISOString()
   }
   if (object instanceof Map || object instanceof Set) return copyList(object, depth, here)
-  if (ArrayBuffer.isView(object) || object instanceof ArrayBuffer) return `[${object.byteLength} bytes]`
+  if (ArrayBuffer.isView(object) || object instanceof ArrayBuffer)
+    return `[${object.byteLength} bytes]`
   if (object instanceof Error) return copyError(object, depth, here)
   const toJson: unknown = (object as { toJSON?: unknown }).toJSON
   if (typeof toJson === 'function') return copy(toJson.call(object), depth + 1, here)
@@ -98,7 +99,10 @@ function copyList(list: Iterable<unknown>, depth: number, here: Above): Json {
 }
 
 function copyError(error: Error, depth: number, here: Above): Json {
-  const fields: Record<string, Json> = { name: clip(String(error.name)), message: clip(String(error.message)) }
+  const fields: Record<string, Json> = {
+    name: clip(String(error.name)),
+    message: clip(String(error.message)),
+  }
   if (error.cause !== undefined) fields['cause'] = copy(error.cause, depth + 1, here)
   return copyEntries(error, depth, here, fields)
 }

@@ -3,7 +3,14 @@
 import { durationMs } from './duration.ts'
 import { InvalidOptionsError } from './errors.ts'
 import { HOOK_NAMES, type TaskHooks } from './hooks.ts'
-import type { Backoff, BackoffFunction, ErrorClass, ExecutionOptions, RunOptions, StoredOptions } from './options.ts'
+import type {
+  Backoff,
+  BackoffFunction,
+  ErrorClass,
+  ExecutionOptions,
+  RunOptions,
+  StoredOptions,
+} from './options.ts'
 import { HEADER_LIMITS, stringMap, TAG_LIMITS } from './tags.ts'
 
 export const QUEUE_PATTERN: RegExp = /^[\w.-]{1,100}$/
@@ -24,7 +31,12 @@ export function resolveOptions(options: ExecutionOptions, where: string): RunOpt
   const timeoutMs = read.duration('timeout')
   const softTimeoutMs = read.duration('softTimeout')
   if (softTimeoutMs !== undefined && timeoutMs !== undefined && softTimeoutMs > timeoutMs) {
-    throw new InvalidOptionsError('softTimeout', `at most timeout (${timeoutMs} ms)`, softTimeoutMs, where)
+    throw new InvalidOptionsError(
+      'softTimeout',
+      `at most timeout (${timeoutMs} ms)`,
+      softTimeoutMs,
+      where,
+    )
   }
   const expires = options.expires
   return {
@@ -38,7 +50,9 @@ export function resolveOptions(options: ExecutionOptions, where: string): RunOpt
     abandonAfterMs: read.duration('abandonAfter') ?? DEFAULT_ABANDON_MS,
     priority:
       read('priority', isPriority, `an integer from -${MAX_PRIORITY} to ${MAX_PRIORITY}`) ?? 0,
-    queue: read('queue', isQueueName, 'a name of 1 to 100 letters, digits, "_", "." or "-"') ?? 'default',
+    queue:
+      read('queue', isQueueName, 'a name of 1 to 100 letters, digits, "_", "." or "-"') ??
+      'default',
     tags: stringMap(options.tags, 'tags', TAG_LIMITS, where),
     headers: stringMap(options.headers, 'headers', HEADER_LIMITS, where),
     label: read('label', isLabel, `a string of at most ${MAX_LABEL} characters, or a function`),
@@ -47,7 +61,8 @@ export function resolveOptions(options: ExecutionOptions, where: string): RunOpt
     shield: read('shield', isBoolean, 'true or false') ?? false,
     requeueOnInterrupt: read('requeueOnInterrupt', isBoolean, 'true or false') ?? retries > 0,
     keepResult: read('keepResult', isBoolean, 'true or false') ?? true,
-    maxResultBytes: read('maxResultBytes', isByteCount, 'a number of bytes from 0') ?? DEFAULT_MAX_RESULT_BYTES,
+    maxResultBytes:
+      read('maxResultBytes', isByteCount, 'a number of bytes from 0') ?? DEFAULT_MAX_RESULT_BYTES,
     resultTtlMs: read.duration('resultTtl'),
     storeErrors: read('storeErrors', isBoolean, 'true or false') ?? true,
     validate: read('validate', isBoolean, 'true or false') ?? true,
@@ -59,13 +74,45 @@ export function resolveOptions(options: ExecutionOptions, where: string): RunOpt
 
 /** The names of execution options; anything else in a definition or call is a mistake worth naming. */
 export const EXECUTION_OPTION_NAMES: ReadonlySet<string> = new Set<keyof ExecutionOptions>([
-  'retries', 'backoff', 'retryIf', 'retryOn', 'abortOn', 'timeout', 'softTimeout', 'abandonAfter', 'priority',
-  'queue', 'tags', 'headers', 'label', 'expires', 'shield', 'requeueOnInterrupt', 'keepResult', 'maxResultBytes',
-  'resultTtl', 'storeErrors', 'validate', 'throws', 'errors', 'onStart', 'onRetry', 'onSuccess', 'onError', 'onFinal',
+  'retries',
+  'backoff',
+  'retryIf',
+  'retryOn',
+  'abortOn',
+  'timeout',
+  'softTimeout',
+  'abandonAfter',
+  'priority',
+  'queue',
+  'tags',
+  'headers',
+  'label',
+  'expires',
+  'shield',
+  'requeueOnInterrupt',
+  'keepResult',
+  'maxResultBytes',
+  'resultTtl',
+  'storeErrors',
+  'validate',
+  'throws',
+  'errors',
+  'onStart',
+  'onRetry',
+  'onSuccess',
+  'onError',
+  'onFinal',
 ])
 
 // These are fixed in the record itself (or are classes), so they need no second copy among its options.
-const NOT_STORED: ReadonlySet<string> = new Set(['priority', 'queue', 'tags', 'headers', 'label', 'expires'])
+const NOT_STORED: ReadonlySet<string> = new Set([
+  'priority',
+  'queue',
+  'tags',
+  'headers',
+  'label',
+  'expires',
+])
 
 /** Splits a call's options into plain values to store, and the names of those that live in this process only. */
 export function storedOptions(call: ExecutionOptions): {
@@ -123,12 +170,22 @@ function resolveBackoff(value: unknown, where: string): Backoff | BackoffFunctio
   if (value === undefined || value === null) return DEFAULT_BACKOFF
   if (typeof value === 'function') return value as BackoffFunction
   if (typeof value !== 'object' || Array.isArray(value)) {
-    throw new InvalidOptionsError('backoff', 'an object { delay, factor, max, jitter } or a function', value, where)
+    throw new InvalidOptionsError(
+      'backoff',
+      'an object { delay, factor, max, jitter } or a function',
+      value,
+      where,
+    )
   }
   const { delay, factor, max, jitter, ...rest } = value as Record<string, unknown>
   const unknownKey = Object.keys(rest)[0]
   if (unknownKey !== undefined) {
-    throw new InvalidOptionsError(`backoff.${unknownKey}`, 'left out: backoff has delay, factor, max and jitter', rest[unknownKey], where)
+    throw new InvalidOptionsError(
+      `backoff.${unknownKey}`,
+      'left out: backoff has delay, factor, max and jitter',
+      rest[unknownKey],
+      where,
+    )
   }
   if (factor !== undefined && !(typeof factor === 'number' && factor >= 1 && factor <= 1_000)) {
     throw new InvalidOptionsError('backoff.factor', 'a number from 1 to 1000', factor, where)
@@ -137,7 +194,8 @@ function resolveBackoff(value: unknown, where: string): Backoff | BackoffFunctio
     throw new InvalidOptionsError('backoff.jitter', '"none", "full" or "equal"', jitter, where)
   }
   return {
-    delayMs: delay === undefined ? DEFAULT_BACKOFF.delayMs : durationMs(delay, 'backoff.delay', where),
+    delayMs:
+      delay === undefined ? DEFAULT_BACKOFF.delayMs : durationMs(delay, 'backoff.delay', where),
     factor: factor ?? DEFAULT_BACKOFF.factor,
     maxMs: max === undefined ? DEFAULT_BACKOFF.maxMs : durationMs(max, 'backoff.max', where),
     jitter: jitter ?? DEFAULT_BACKOFF.jitter,
@@ -161,7 +219,8 @@ function resolveHooks(options: ExecutionOptions, where: string): TaskHooks {
 }
 
 function positive(value: number | undefined, option: string, where: string): number | undefined {
-  if (value === 0) throw new InvalidOptionsError(option, 'longer than 0 ms (null clears it)', value, where)
+  if (value === 0)
+    throw new InvalidOptionsError(option, 'longer than 0 ms (null clears it)', value, where)
   return value
 }
 
@@ -194,5 +253,8 @@ function isRetryIf(value: unknown): value is NonNullable<RunOptions['retryIf']> 
 }
 function isClassList(value: unknown): value is readonly ErrorClass[] {
   // Without a prototype, as an arrow function is, `instanceof` throws.
-  return Array.isArray(value) && value.every((item: unknown) => typeof item === 'function' && typeof item.prototype === 'object')
+  return (
+    Array.isArray(value) &&
+    value.every((item: unknown) => typeof item === 'function' && typeof item.prototype === 'object')
+  )
 }

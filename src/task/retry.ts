@@ -30,7 +30,8 @@ export function decideRetry(
   facts: RetryFacts,
   random: () => number,
 ): RetryDecision {
-  if (isA(error, UnrecoverableError, 'UNRECOVERABLE') || matchesAny(error, options.abortOn)) return UNRECOVERABLE
+  if (isA(error, UnrecoverableError, 'UNRECOVERABLE') || matchesAny(error, options.abortOn))
+    return UNRECOVERABLE
   if (isA(error, RetryAfterError, 'RETRY_AFTER')) {
     return retryIn(() => durationMs((error as RetryAfterError).delay, 'delay'))
   }
@@ -55,7 +56,10 @@ export function decideRetry(
  */
 export function backoffDelayMs(backoff: Backoff, failures: number, random: () => number): number {
   // Far enough out the power is Infinity, and 0 · Infinity is NaN.
-  const exact = backoff.delayMs === 0 ? 0 : Math.min(backoff.maxMs, backoff.delayMs * backoff.factor ** (failures - 1))
+  const exact =
+    backoff.delayMs === 0
+      ? 0
+      : Math.min(backoff.maxMs, backoff.delayMs * backoff.factor ** (failures - 1))
   switch (backoff.jitter) {
     case 'none':
       return exact
@@ -100,10 +104,16 @@ function matchesAny(error: unknown, classes: RunOptions['retryOn']): boolean {
 }
 
 // By code too, so that an error of another copy of this package is understood.
-function isA(error: unknown, type: typeof UnrecoverableError | typeof RetryAfterError, code: string): boolean {
+function isA(
+  error: unknown,
+  type: typeof UnrecoverableError | typeof RetryAfterError,
+  code: string,
+): boolean {
   return holds(
     () =>
       error instanceof type ||
-      (error instanceof Error && (error as { code?: unknown }).code === code && error.name === type.name),
+      (error instanceof Error &&
+        (error as { code?: unknown }).code === code &&
+        error.name === type.name),
   )
 }

@@ -8,15 +8,29 @@ import type { SerializedError } from './serialized-error.ts'
  *
  * Only listed classes are used, and their constructors are not called: a store must not decide what code runs.
  */
-export function reviveError(stored: SerializedError | undefined, classes: readonly ErrorClass[] | undefined): unknown {
+export function reviveError(
+  stored: SerializedError | undefined,
+  classes: readonly ErrorClass[] | undefined,
+): unknown {
   if (stored === undefined) return undefined
   const type = classes?.find((each) => each.name === stored.name)
   if (type === undefined) return stored
   const error = Object.create(type.prototype as object) as Record<string, unknown>
-  const own = { ...stored.fields, message: stored.message, stack: stored.stack, code: stored.code, cause: stored.cause }
+  const own = {
+    ...stored.fields,
+    message: stored.message,
+    stack: stored.stack,
+    code: stored.code,
+    cause: stored.cause,
+  }
   for (const [key, value] of Object.entries(own)) {
     if (value === undefined) continue
-    Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable: false })
+    Object.defineProperty(error, key, {
+      value,
+      writable: true,
+      configurable: true,
+      enumerable: false,
+    })
   }
   return error
 }

@@ -8,7 +8,10 @@ import type { ExecutionOptions } from './options.ts'
 import type { StandardSchema } from './standard-schema.ts'
 
 /** The body of a task. It may be sync or async; its second argument says where it runs. */
-export type RunFunction<Parsed, Output> = (input: Parsed, context: TaskContext) => Output | Promise<Output>
+export type RunFunction<Parsed, Output> = (
+  input: Parsed,
+  context: TaskContext,
+) => Output | Promise<Output>
 
 /**
  * A defined task. Enqueue it through an executor, or call `run` directly for a plain call: no record, no context

@@ -22,10 +22,14 @@ export interface SchemaIssue {
 }
 
 /** What a caller may pass to a task with this schema. */
-export type InputOf<Schema extends StandardSchema> = NonNullable<Schema['~standard']['types']>['input']
+export type InputOf<Schema extends StandardSchema> = NonNullable<
+  Schema['~standard']['types']
+>['input']
 
 /** What the task's body gets. */
-export type ParsedOf<Schema extends StandardSchema> = NonNullable<Schema['~standard']['types']>['output']
+export type ParsedOf<Schema extends StandardSchema> = NonNullable<
+  Schema['~standard']['types']
+>['output']
 
 /** Whether `value` follows Standard Schema v1. */
 export function isStandardSchema(value: unknown): value is StandardSchema {

@@ -62,7 +62,12 @@ export function isTerminal(status: Status): status is TerminalStatus {
 export const TRANSITIONS: Readonly<
   Record<Status, Readonly<Partial<Record<OutcomeType, readonly Status[]>>>>
 > = {
-  scheduled: { due: ['pending'], cancel: ['cancelled'], interrupt: ['interrupted'], expire: ['expired'] },
+  scheduled: {
+    due: ['pending'],
+    cancel: ['cancelled'],
+    interrupt: ['interrupted'],
+    expire: ['expired'],
+  },
   pending: {
     start: ['running'],
     failure: ['failed'],
@@ -76,7 +81,12 @@ export const TRANSITIONS: Readonly<
     cancel: ['cancelled'],
     interrupt: ['pending', 'interrupted', 'failed'],
   },
-  retrying: { due: ['pending'], cancel: ['cancelled'], interrupt: ['interrupted'], expire: ['expired'] },
+  retrying: {
+    due: ['pending'],
+    cancel: ['cancelled'],
+    interrupt: ['interrupted'],
+    expire: ['expired'],
+  },
   succeeded: {},
   failed: {},
   cancelled: {},
@@ -85,4 +95,11 @@ export const TRANSITIONS: Readonly<
 }
 
 /** What can happen to a record; {@link Outcome} carries the facts. */
-export type OutcomeType = 'due' | 'start' | 'success' | 'failure' | 'cancel' | 'interrupt' | 'expire'
+export type OutcomeType =
+  | 'due'
+  | 'start'
+  | 'success'
+  | 'failure'
+  | 'cancel'
+  | 'interrupt'
+  | 'expire'

@@ -17,7 +17,11 @@ export interface StringMapLimits {
 }
 
 export const TAG_LIMITS: StringMapLimits = { maxEntries: 32, maxKeyLength: 64, maxValueLength: 256 }
-export const HEADER_LIMITS: StringMapLimits = { maxEntries: 64, maxKeyLength: 128, maxValueLength: 8_192 }
+export const HEADER_LIMITS: StringMapLimits = {
+  maxEntries: 64,
+  maxKeyLength: 128,
+  maxValueLength: 8_192,
+}
 
 export const EMPTY_MAP: Readonly<Record<string, string>> = Object.freeze({})
 
@@ -39,7 +43,12 @@ export function stringMap(
   const entries = entriesOf(value, option, where)
   if (entries.length === 0) return EMPTY_MAP
   if (entries.length > limits.maxEntries) {
-    throw new InvalidOptionsError(option, `at most ${limits.maxEntries} entries`, entries.length, where)
+    throw new InvalidOptionsError(
+      option,
+      `at most ${limits.maxEntries} entries`,
+      entries.length,
+      where,
+    )
   }
   const copy: Record<string, string> = {}
   for (const [key, item] of entries) {
@@ -50,7 +59,12 @@ export function stringMap(
     }
     if (typeof item !== 'string' || item.length > limits.maxValueLength) {
       const path = `${option}[${JSON.stringify(key)}]`
-      throw new InvalidOptionsError(path, `a string of at most ${limits.maxValueLength} characters`, item, where)
+      throw new InvalidOptionsError(
+        path,
+        `a string of at most ${limits.maxValueLength} characters`,
+        item,
+        where,
+      )
     }
     copy[key] = item
   }

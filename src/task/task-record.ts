@@ -76,13 +76,18 @@ export interface TaskRecord<Output = unknown> {
   /** The stored lines as text: see {@link formatLogs}. */
   readonly logs: readonly string[]
   /** Plain data for an API: input and result are left out unless asked for. */
-  toJSON(options?: { readonly input?: boolean; readonly result?: boolean } | string): Record<string, unknown>
+  toJSON(
+    options?: { readonly input?: boolean; readonly result?: boolean } | string,
+  ): Record<string, unknown>
 }
 
 /** Builds the view of `stored` with its log lines. */
 export function taskRecord<Output = unknown>(
   stored: StoredRecord,
-  logs: { readonly lines: readonly LogLine[]; readonly dropped: number } = { lines: [], dropped: 0 },
+  logs: { readonly lines: readonly LogLine[]; readonly dropped: number } = {
+    lines: [],
+    dropped: 0,
+  },
 ): TaskRecord<Output> {
   const { spec, state } = stored
   const record: Omit<TaskRecord<Output>, 'toJSON' | 'logs'> = {

@@ -21,11 +21,18 @@ export const MAX_CRASHES = 3
  * Answers `state` itself, the same object, when the table has no such step: a terminal state never changes.
  * Retry budget: another attempt is due while `attempt − recoveries < retries`, unless the outcome forbids it.
  */
-export function transition(spec: TaskSpec, state: TaskState, outcome: Outcome, now: number): TaskState {
+export function transition(
+  spec: TaskSpec,
+  state: TaskState,
+  outcome: Outcome,
+  now: number,
+): TaskState {
   const { status } = state
   switch (outcome.type) {
     case 'due':
-      return status === 'scheduled' || status === 'retrying' ? { ...state, status: 'pending' } : state
+      return status === 'scheduled' || status === 'retrying'
+        ? { ...state, status: 'pending' }
+        : state
     case 'start':
       return status === 'pending' ? startOf(state, now) : state
     case 'success':
@@ -43,7 +50,9 @@ export function transition(spec: TaskSpec, state: TaskState, outcome: Outcome, n
           }
         : state
     case 'failure':
-      return status === 'running' || status === 'pending' ? afterFailure(spec, state, outcome, now) : state
+      return status === 'running' || status === 'pending'
+        ? afterFailure(spec, state, outcome, now)
+        : state
     case 'cancel':
       if (isTerminal(status)) return state
       return {
@@ -82,14 +91,29 @@ function startOf(state: TaskState, now: number): TaskState {
 // The attempt before becomes history when the next one starts: until then the state itself says how it ended.
 function withLatest(state: TaskState): readonly AttemptRecord[] | undefined {
   const latest = latestAttempt(state)
-  return latest === undefined ? state.history : [...(state.history ?? []), latest].slice(-MAX_HISTORY)
+  return latest === undefined
+    ? state.history
+    : [...(state.history ?? []), latest].slice(-MAX_HISTORY)
 }
 
-function afterFailure(spec: TaskSpec, state: TaskState, outcome: FailureOutcome, now: number): TaskState {
+function afterFailure(
+  spec: TaskSpec,
+  state: TaskState,
+  outcome: FailureOutcome,
+  now: number,
+): TaskState {
   const { error, reason, durationMs, retryDelayMs } = outcome
   const mayRetry = state.status === 'running' && retryDelayMs !== undefined
   if (mayRetry && attemptOf(state) - state.recoveries < spec.retries) {
-    return { ...state, status: 'retrying', dueAt: now + retryDelayMs, attemptEndedAt: now, durationMs, error, reason }
+    return {
+      ...state,
+      status: 'retrying',
+      dueAt: now + retryDelayMs,
+      attemptEndedAt: now,
+      durationMs,
+      error,
+      reason,
+    }
   }
   return { ...state, status: 'failed', owner: null, endedAt: now, durationMs, error, reason }
 }

@@ -5,7 +5,9 @@ import { serializeError } from './serialized-error.ts'
 import type { SchemaIssue, SchemaResult, StandardSchema } from './standard-schema.ts'
 
 /** What came of a schema: the parsed value, or the error to throw or record. */
-export type Validated = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: InputInvalidError }
+export type Validated =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: InputInvalidError }
 
 /**
  * Parses `input`; a promise only when the schema is asynchronous. A schema that throws, or answers nonsense, finds the
@@ -32,7 +34,13 @@ export function validateInput(
 
 function judge(result: SchemaResult<unknown>, taskName: string, input: unknown): Validated {
   if (result.issues === undefined) return { ok: true, value: result.value }
-  return { ok: false, error: new InputInvalidError(taskName, result.issues.map((issue) => toIssue(issue, input))) }
+  return {
+    ok: false,
+    error: new InputInvalidError(
+      taskName,
+      result.issues.map((issue) => toIssue(issue, input)),
+    ),
+  }
 }
 
 function refusal(error: unknown, taskName: string): Validated {
