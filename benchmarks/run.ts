@@ -4,6 +4,7 @@
  * Prints one Markdown table per subject and one of all targets, and writes everything to results/latest.json.
  */
 
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { arch, cpus, loadavg, release } from 'node:os'
 import { join } from 'node:path'
@@ -30,9 +31,11 @@ async function main(names: readonly string[]): Promise<void> {
     node: process.version,
     cpu: `${cpus()[0]?.model.trim() ?? 'unknown CPU'} × ${cpus().length}`,
     system: `${process.platform} ${arch()} ${release()}`,
+    source: sourceState(),
     loadBefore: loadavg()[0] ?? 0,
   }
   console.log(`Node ${machine.node}, ${machine.cpu}, ${machine.system}, ${machine.date}`)
+  console.log(`plainsight at ${machine.source}`)
   const reports: Report[] = []
   for (const name of names) {
     const subject = (await subjects[name]?.()) as Subject
@@ -48,4 +51,18 @@ async function main(names: readonly string[]): Promise<void> {
   mkdirSync(results, { recursive: true })
   const text = JSON.stringify({ ...machine, loadAfter, reports }, null, 2)
   writeFileSync(join(results, 'latest.json'), `${text}\n`)
+}
+
+/** The commit measured; "changed" means that the numbers belong to no commit. */
+function sourceState(): string {
+  const git = (...args: string[]): string | undefined => {
+    const { status, stdout } = spawnSync('git', args, {
+      cwd: import.meta.dirname,
+      encoding: 'utf8',
+    })
+    return status === 0 ? stdout.trim() : undefined
+  }
+  const commit = git('rev-parse', '--short', 'HEAD')
+  if (commit === undefined) return 'an unknown commit'
+  return git('status', '--porcelain', '--', '../src') === '' ? commit : `${commit}, changed`
 }

@@ -6,7 +6,8 @@
 
 import { memoryBackend } from './backends/memory.ts'
 import { localEngine } from './engines/local/engine.ts'
-import { assembleExecutor, type Executor } from './executor/executor.ts'
+import type { Executor } from './executor/api.ts'
+import { assembleExecutor } from './executor/executor.ts'
 import type { ExecutorOptions } from './executor/options.ts'
 import { reading } from './task/reading.ts'
 
@@ -117,7 +118,7 @@ export type {
 } from './events/event.ts'
 export type { RetryOptions } from './executor/control.ts'
 export type { DrainOptions } from './executor/drain.ts'
-export type { EnqueueItem, Executor } from './executor/executor.ts'
+export type { EnqueueItem, Executor } from './executor/api.ts'
 export type { ObserverStats } from './executor/attached-observer.ts'
 export type { Observation } from './executor/observer-host.ts'
 export type { ExecutorOptions, LogStoreOptions, RetentionOptions } from './executor/options.ts'

@@ -1,7 +1,8 @@
 /** Reports of a failing store: `backend.error`, at most one a second for all of them. */
 
 import type { Bus } from '../events/bus.ts'
-import { executorEvent, type EventOrigin } from '../events/lifecycle.ts'
+import { executorEvent } from '../events/executor-event.ts'
+import type { EventOrigin } from '../events/lifecycle.ts'
 import type { Clock } from '../task/clock.ts'
 import { BackendUnavailableError } from '../task/errors.ts'
 import { serializeError } from '../task/serialized-error.ts'

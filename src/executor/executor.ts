@@ -4,42 +4,39 @@ import type { Backend } from '../backends/backend.ts'
 import { addLogFloor, refreshFloor } from '../context/fallback-logger.ts'
 import { captureBaseContext, currentScope } from '../context/scope.ts'
 import type { Engine } from '../engines/engine.ts'
-import { createBus, subscriberName, type EventSource } from '../events/bus.ts'
-import * as lifecycle from '../events/lifecycle.ts'
-import type { Observer } from '../observers/observer.ts'
+import { createBus, subscriberName } from '../events/bus.ts'
+import { executorEvent } from '../events/executor-event.ts'
 import { checkConcurrency } from '../task/definition.ts'
-import type { CancelOptions, EnqueueOptions, TaskHandle } from '../task/enqueue-options.ts'
+import type { EnqueueOptions, TaskHandle } from '../task/enqueue-options.ts'
 import { ExecutorClosedError, InvalidOptionsError } from '../task/errors.ts'
 import { jsonCopy } from '../task/json.ts'
-import type { InputArguments, Task } from '../task/run-context.ts'
-import type { Status } from '../task/status.ts'
-import type { TaskRecord } from '../task/task-record.ts'
 import { createTimerQueue } from '../task/timer-queue.ts'
+import type { Executor } from './api.ts'
 import { createAttempts } from './attempt.ts'
 import { createBackendErrors } from './backend-errors.ts'
-import { cancelTask, retryTask, type RetryOptions } from './control.ts'
+import { cancelTask, retryTask } from './control.ts'
 import { ownerNow, type Core } from './core.ts'
 import { createEnqueuer, readRequests, type EnqueueRequest } from './enqueue.ts'
 import { fallbackObserver } from './fallback-observer.ts'
 import type { LiveTask } from './live-task.ts'
 import { createLiveTasks } from './live-tasks.ts'
 import { createLogStore } from './log-store.ts'
-import { checkObserver, createObserverHost, type Observation } from './observer-host.ts'
+import { checkObserver, createObserverHost } from './observer-host.ts'
 import { checkedIds, resolveExecutorOptions, type ExecutorOptions } from './options.ts'
 import { endUnplaced, placeTask, takeOverRecord } from './placement.ts'
 import { callStore } from './persist.ts'
-import { childrenOf, getRecord, listRecords, type ListQuery, type RecordPage } from './queries.ts'
+import { childrenOf, getRecord, listRecords } from './queries.ts'
 import { createRegistry } from './registry.ts'
-import { retryFailed, type RetryFailedOptions } from './retry-failed.ts'
+import { retryFailed } from './retry-failed.ts'
 import { checkCloseOptions, shutDown, type CloseOptions } from './shutdown.ts'
 import { closeOnSignals } from './signals.ts'
 import { createStarter } from './starter.ts'
 import { createStoreCalls } from './store-calls.ts'
-import { executorStats, type ExecutorStats } from './stats.ts'
+import { executorStats } from './stats.ts'
 import { systemClock } from './system-clock.ts'
 import { createUpkeep } from './upkeep.ts'
 import { uuidV7 } from './uuid.ts'
-import { waitUntilIdle, type DrainOptions } from './drain.ts'
+import { waitUntilIdle } from './drain.ts'
 
 /** Retention is looked after at least once per so many ended tasks. */
 const SWEEP_AFTER_FINISHED = 256
@@ -48,87 +45,6 @@ const SWEEP_AFTER_FINISHED = 256
 export interface DefaultParts {
   backend(): Backend
   engine(): Engine
-}
-
-/** One item of `enqueueMany`. */
-export interface EnqueueItem {
-  readonly task: Task | string
-  readonly input?: unknown
-  readonly options?: EnqueueOptions
-}
-
-/** Runs tasks, and answers for their records. */
-export interface Executor {
-  readonly id: string
-  /**
-   * Opens the store, starts the observers, takes over what dead executors left. `enqueue` calls it too. Idempotent.
-   *
-   * @throws {BackendUnavailableError} BACKEND_UNAVAILABLE when the store cannot be opened; it may be called again
-   * @throws {ExecutorClosedError} EXECUTOR_CLOSED after `close`
-   */
-  start(): Promise<void>
-  /**
-   * Accepts one piece of work: resolves once its record is durable, before or while it runs.
-   *
-   * @throws {InputInvalidError} INPUT_INVALID when the schema refuses the input; nothing is stored in this and all cases below
-   * @throws {NotSerializableError} NOT_SERIALIZABLE when JSON would change the input
-   * @throws {InvalidOptionsError} INVALID_OPTIONS for a wrong option
-   * @throws {UnknownTaskError} UNKNOWN_TASK when the task is not registered here
-   * @throws {DuplicateTaskError} DUPLICATE_TASK when `id` exists
-   * @throws {IdempotencyMismatchError} IDEMPOTENCY_MISMATCH when the key belongs to another input
-   * @throws {QueueFullError} QUEUE_FULL at `maxQueued`
-   * @throws {BackendUnavailableError} BACKEND_UNAVAILABLE when the store is away; the record may exist, and then runs
-   * @throws {ExecutorClosedError} EXECUTOR_CLOSED from `close` on; children of running tasks excepted while closing
-   */
-  // By name first: for a wrong input the compiler explains the last overload.
-  enqueue(name: string, input?: unknown, options?: EnqueueOptions): Promise<TaskHandle>
-  enqueue<Input, Output>(
-    task: Task<Input, Output>,
-    ...rest: InputArguments<NoInfer<Input>>
-  ): Promise<TaskHandle<Output>>
-  /** Accepts several, in one transaction: all or none. Answers in order. Throws as `enqueue`. */
-  enqueueMany(items: readonly EnqueueItem[]): Promise<TaskHandle[]>
-  /** The record of this id with its logs; `undefined` when there is none. */
-  get(id: string): Promise<TaskRecord | undefined>
-  /** A page of records, newest first. */
-  list(query?: ListQuery): Promise<RecordPage>
-  /** How many records the store has in each status. */
-  counts(): Promise<Readonly<Record<Status, number>>>
-  stats(): ExecutorStats
-  /**
-   * Cancels a task: one that waits never runs; a running one is told by `signal`, and is cancelled unless its
-   * body still resolves within 5 s. Answers true when it is cancelled or was asked to; false when it has ended otherwise
-   * or does not exist. Idempotent.
-   */
-  cancel(id: string, options?: CancelOptions): Promise<boolean>
-  /**
-   * Enqueues an ended task's work again, as a new record with `retryOf`.
-   *
-   * @throws {ResultUnavailableError} RESULT_UNAVAILABLE when there is no such record
-   * @throws {DuplicateTaskError} DUPLICATE_TASK when it was retried already and `force` is not given
-   */
-  retry(id: string, options?: RetryOptions): Promise<TaskHandle>
-  /** Retries failed tasks that were not retried yet, oldest first; never the same failure twice. */
-  retryFailed(options?: RetryFailedOptions): Promise<TaskHandle[]>
-  /** Adds a task while running. */
-  register(task: Task): void
-  /** Starts nothing more until `resume`; running tasks go on, and work is still accepted. */
-  pause(): void
-  resume(): void
-  /** Slots from now on; running attempts go on. */
-  setConcurrency(concurrency: number): void
-  /** Attaches an observer while running; call the answer to detach, flush and close it. */
-  observe(observer: Observer): Observation
-  /** Subscriptions by event name. */
-  readonly events: EventSource
-  /** Settles when nothing is pending, running or retrying here. Tasks scheduled for later are not waited for. */
-  drain(options?: DrainOptions): Promise<void>
-  /**
-   * Closes: stops starting, waits for running tasks, aborts and settles the rest, gives up what waits, closes
-   * observers and store. Settles within max(grace, shieldGrace) + 3 s, and never rejects but for a wrong `grace`. Idempotent.
-   */
-  close(options?: CloseOptions): Promise<void>
-  [Symbol.asyncDispose](): Promise<void>
 }
 
 /** @throws {InvalidOptionsError} INVALID_OPTIONS @throws {DuplicateTaskError} DUPLICATE_TASK */
@@ -263,7 +179,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     core.phase = 'open'
     const fields = { backend: backend.name, engine: engine.name, recovered }
     if (bus.wanted['executor.started']) {
-      bus.publish(lifecycle.executorEvent(origin, 'executor.started', clock.now(), fields))
+      bus.publish(executorEvent(origin, 'executor.started', clock.now(), fields))
     }
     upkeep.begin()
     if (checked.signalGrace !== undefined)
@@ -387,8 +303,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
   }
 
   function publishQueue(type: 'queue.paused' | 'queue.resumed'): void {
-    if (bus.wanted[type])
-      bus.publish(lifecycle.executorEvent(origin, type, clock.now(), { queue: '*' }))
+    if (bus.wanted[type]) bus.publish(executorEvent(origin, type, clock.now(), { queue: '*' }))
   }
 
   return executor

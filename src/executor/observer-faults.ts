@@ -2,7 +2,8 @@
 
 import { logFallback } from '../context/fallback-logger.ts'
 import type { Bus, BusListener } from '../events/bus.ts'
-import { executorEvent, type EventOrigin } from '../events/lifecycle.ts'
+import { executorEvent } from '../events/executor-event.ts'
+import type { EventOrigin } from '../events/lifecycle.ts'
 import type { Clock } from '../task/clock.ts'
 import { serializeError } from '../task/serialized-error.ts'
 import type { Deadline, TimerQueue } from '../task/timer-queue.ts'

@@ -2,7 +2,8 @@
 
 import type { Bus } from '../events/bus.ts'
 import { EVENT_LEVELS } from '../events/event.ts'
-import { executorEvent, type EventOrigin } from '../events/lifecycle.ts'
+import { executorEvent } from '../events/executor-event.ts'
+import type { EventOrigin } from '../events/lifecycle.ts'
 import { parseMinLevel } from '../events/level-filter.ts'
 import type { MinLevel, Observer } from '../observers/observer.ts'
 import type { Clock } from '../task/clock.ts'

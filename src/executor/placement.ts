@@ -1,6 +1,6 @@
 /** Brings tasks that are not running to the engine: fresh from an insert, claimed, or taken over. */
 
-import * as lifecycle from '../events/lifecycle.ts'
+import { executorEvent } from '../events/executor-event.ts'
 import type { StoredRecord, TaskState } from '../task/record.ts'
 import { resolveOptions } from '../task/resolve-options.ts'
 import { isTerminal } from '../task/status.ts'
@@ -114,7 +114,5 @@ function unregistered(name: string): Registered {
 export function reportUnknown(core: Core, name: string, count: number): void {
   if (!core.bus.wanted['executor.unknown_task']) return
   const fields = { name, count }
-  core.bus.publish(
-    lifecycle.executorEvent(core.origin, 'executor.unknown_task', core.clock.now(), fields),
-  )
+  core.bus.publish(executorEvent(core.origin, 'executor.unknown_task', core.clock.now(), fields))
 }

@@ -1,6 +1,6 @@
 /** Closing: in order, in time, and whatever state things are in. */
 
-import * as lifecycle from '../events/lifecycle.ts'
+import { executorEvent } from '../events/executor-event.ts'
 import { durationMs, type Duration } from '../task/duration.ts'
 import { InvalidOptionsError, TaskInterruptedError } from '../task/errors.ts'
 import { reading } from '../task/reading.ts'
@@ -91,9 +91,7 @@ export async function shutDown(
   observers.endReports()
   if (core.bus.wanted['executor.closed'] && wasOpen) {
     const fields = { durationMs: Math.round(core.clock.monotonic() - startedAt), left }
-    core.bus.publish(
-      lifecycle.executorEvent(core.origin, 'executor.closed', core.clock.now(), fields),
-    )
+    core.bus.publish(executorEvent(core.origin, 'executor.closed', core.clock.now(), fields))
   }
   await observers.close()
   core.phase = 'closed'

@@ -74,7 +74,7 @@ export function eventWaits(kept: () => readonly PlainsightEvent[]): EventWaits {
             resolve(event)
           } catch (error) {
             end()
-            // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the predicate's own, whatever it is
+            // The predicate's own error, whatever it is.
             reject(error)
           }
         }

@@ -181,7 +181,7 @@ function watchProcess(tell: (text: string) => void): () => void {
   }
 }
 
-export function describe(values: readonly unknown[]): string {
+function describe(values: readonly unknown[]): string {
   const texts = values.map((value) => {
     try {
       return inspect(value, {

@@ -12,7 +12,7 @@ import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
  * - `C id`: a cancel was answered with true.
  * - `D id status`: the outcome was published, so the record has it.
  */
-export type Mark = 'P' | 'A' | 'R' | 'E' | 'C' | 'D'
+type Mark = 'P' | 'A' | 'R' | 'E' | 'C' | 'D'
 
 export interface Entry {
   readonly mark: Mark

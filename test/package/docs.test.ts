@@ -106,7 +106,7 @@ describe('docs/executor.md', () => {
 
   it.each([
     ['option', fieldsOf('executor/options.ts', 'ExecutorOptions')],
-    ['method', fieldsOf('executor/executor.ts', 'Executor')],
+    ['method', fieldsOf('executor/api.ts', 'Executor')],
   ])('has a row for every %s of an executor', (_what, expected) => {
     expect(expected.length).toBeGreaterThan(10)
     expect(expected.filter((name) => !names.has(name))).toEqual([])

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 
-export interface ChildEnd {
+interface ChildEnd {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
   readonly stderr: string

@@ -301,7 +301,8 @@ describe('cancelling', () => {
     const handles = await executor.enqueueMany(
       Array.from({ length: 200 }, (_, input) => ({ task, input })),
     )
-    for (const handle of handles) {
+    // From the back: those still wait, while those in front run, wait for their retry, or have ended.
+    for (const handle of handles.toReversed()) {
       await sleep(0)
       await handle.cancel({ reason: 'random' })
     }
