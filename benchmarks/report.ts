@@ -60,10 +60,12 @@ export function targetsText(reports: readonly Report[]): string {
   return ['## Targets', '', markdownTable(head, rows, 4)].join('\n')
 }
 
-function verdict({ bound, limit }: Target, { median }: Spread): string {
-  const share = median / limit - 1
-  const isMet = bound === 'at least' ? share >= 0 : share <= 0
-  return isMet ? 'met' : `**missed** by ${Math.abs(share * 100).toFixed(0)} %`
+/** What the median says, and how many rounds agree: a target on the edge of the noise shows as one. */
+function verdict({ bound, limit, values }: Target, { median }: Spread): string {
+  const isMet = (value: number): boolean => (bound === 'at least' ? value >= limit : value <= limit)
+  const share = Math.abs(median / limit - 1) * 100
+  const word = isMet(median) ? 'met' : `**missed** by ${share.toFixed(0)} %`
+  return `${word} (${values.filter(isMet).length} of ${values.length} rounds meet it)`
 }
 
 /** Columns from `firstNumber` on are aligned to the right. */

@@ -79,11 +79,12 @@ export interface Engine<Item extends EngineItem = EngineItem> {
   release(item: Item): void
   /**
    * The body of `item` waits for another task and needs no slot meanwhile: others may have it. Without this, tasks that
-   * wait for their children could take all slots and wait for ever. Absent in an engine without slots.
+   * wait for their children could take all slots and wait for ever. The limit of its own task stays as it is. `release`
+   * ends it too. Absent in an engine without slots.
    */
   lend?(item: Item): void
-  /** The body goes on: it counts again, even past the limit. */
-  takeBack?(item: Item): void
+  /** The body wants to go on: at once, or when the promise settles, which is before anything new starts. */
+  takeBack?(item: Item): void | Promise<void>
   /** Starts nothing until `resume`; items are still taken in. */
   pause(): void
   resume(): void
@@ -92,6 +93,8 @@ export interface Engine<Item extends EngineItem = EngineItem> {
   stats(): EngineStats
   /** `stats().waiting`, for asking at every enqueue. */
   readonly waiting: number
+  /** As `waiting`, with those that are not due yet. */
+  readonly held: number
   /** Stops for good: nothing starts any more. Answers the items that have not been run. */
   stop(): readonly Item[]
 }

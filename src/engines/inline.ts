@@ -73,6 +73,9 @@ export function inlineEngine<Item extends EngineItem = EngineItem>(): Engine<Ite
     get waiting() {
       return held.length
     },
+    get held() {
+      return held.length + later.size
+    },
     removeAll,
     stop() {
       stopped = true

@@ -66,8 +66,9 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     const answer = writeState(core, live, next)
     if (!(answer instanceof Promise)) {
       started(live, next, answer[0] === 'ok')
-    } else if (live.spec.requeueOnInterrupt) {
-      // Written behind: after a crash it would be run again in any case.
+    } else if (live.spec.requeueOnInterrupt && live.state.fence === 0) {
+      // Written behind: after a crash it would be run again in any case. Not for what was claimed, adopted or retried: a body
+      // that kills its process must leave a trace of each start but the first, or it would be started for ever.
       const arrived = (isOurs: boolean): void => {
         // An end that was written meanwhile proves that the start was, whatever became of its reply.
         if (live.startBehind !== behind) return

@@ -47,8 +47,12 @@ export async function cancelTask(
       return false
     case 'ended':
       return answer.status === 'cancelled'
-    case 'requested':
+    case 'requested': {
+      // Accepted while the request was under way: it need not wait for the next beat.
+      const accepted = answer.owner === core.id ? core.live.get(id) : undefined
+      if (accepted !== undefined) requestHere(core, attempts, accepted, request)
       return true
+    }
     case 'claimed': {
       const { spec, state } = answer.record
       const next = transition(spec, state, { type: 'cancel', ...request }, core.clock.now())
@@ -75,7 +79,8 @@ export function requestHere(
     return
   }
   live.cancelRequest = request
-  if (core.bus.wanted['task.cancel_requested']) {
+  // An attempt that is over may have ended the task: its outcome is being written.
+  if (attempt === undefined && core.bus.wanted['task.cancel_requested']) {
     core.bus.publish(lifecycle.cancelRequested(core.origin, live, core.clock.now(), request))
   }
 }
@@ -167,6 +172,7 @@ export async function retryTask(
     source: 'retry' as const,
     retryOf: id,
     takeOverFrom: spec.idempotencyKey === undefined ? undefined : id,
+    of: spec,
   }
   const handle = await enqueuer.one({ task: spec.name, input, options: call }, origin)
   if (handle.deduplicated) {

@@ -77,7 +77,11 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     const drafts: DraftRecord[] = []
     for (const { task, input, options } of requests) {
       const registered = core.registry.find(task)
-      await reading('options', 'enqueueMany: ', () => checkInput(registered, input, options))
+      // Awaited only when the schema is asynchronous: calls keep their order.
+      const checked = reading('options', 'enqueueMany: ', () =>
+        checkInput(registered, input, options),
+      )
+      if (checked !== undefined) await checked
       drafts.push(readRecord(registered, input, options))
     }
     const first = requests[0]
@@ -100,16 +104,19 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     drafts: readonly DraftRecord[],
     request: EnqueueRequest,
   ): Promise<TaskHandle[]> {
-    await room.enter(drafts.length, drafts[0]?.spec.queue ?? 'default', request.options)
+    const more = drafts.length
+    if (!room.tryEnter(more)) {
+      await room.enter(more, drafts[0]?.spec.queue ?? 'default', request.options)
+    }
     const hooks = core.around.wrapEnqueue
     const insert = (carrier?: Record<string, string>): Promise<TaskHandle[]> => {
-      room.taken(drafts.length)
+      room.taken(more)
       return insertion.insert(drafts, carrier)
     }
     if (hooks.length === 0) return insert()
     const carrier: Record<string, string> = {}
     const operation: EnqueueOperation = {
-      kind: drafts.length > 1 ? 'batch' : 'enqueue',
+      kind: more > 1 ? 'batch' : 'enqueue',
       tasks: drafts.map(({ spec, state }) => draftOf(spec, state)),
       carrier,
     }

@@ -198,7 +198,10 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     if (closing !== undefined) return Promise.reject(new ExecutorClosedError('enqueue'))
     // The input as it is now: the caller may go on changing it while the store opens.
     const input = jsonCopy(request.input)
-    return start().then(() => enqueue({ ...request, input }))
+    core.inserting += 1
+    return start()
+      .finally(() => (core.inserting -= 1))
+      .then(() => enqueue({ ...request, input }))
   }
 
   // Children are accepted until the bodies are told to stop, so that a task can finish what it has begun.
@@ -238,7 +241,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
       const requests = readRequests(items)
       if (!mayEnqueueWhileClosing()) {
         if (closing !== undefined) throw new ExecutorClosedError('enqueueMany')
-        await start()
+        if (core.phase !== 'open') await start()
       }
       return enqueuer.many(requests)
     },

@@ -31,6 +31,8 @@ interface ResultOptions {
 
 const FIRST_POLL_MS = 50
 const MAX_POLL_MS = 500
+/** A deadline that only holds the process. */
+const FOREVER_MS = Number.MAX_SAFE_INTEGER
 
 export function handleOf<Output>(
   core: Core,
@@ -91,15 +93,25 @@ class Handle<Output> implements TaskHandle<Output> {
     const live = this.#live
     if (live?.isDone === true && !live.isLost)
       return readResult<Output>(this.#core, live.spec, live.state, live)
-    const stop = new AbortController()
+    const wanted = this.#wanted(signal, timeoutMs)
     const waiting = currentScope()?.attempt
-    const own = this.#ended(stop.signal)
     // Below a task of this executor: its slot is for others while it waits.
-    const ended =
-      waiting instanceof RunningAttempt && waiting.core === this.#core ? waiting.waitFor(own) : own
-    if (signal === undefined && timeoutMs === undefined) return ended
+    if (waiting instanceof RunningAttempt && waiting.core === this.#core)
+      return waiting.waitFor(wanted)
+    return wanted
+  }
+
+  #wanted(
+    signal: AbortSignal | undefined,
+    timeoutMs: number | undefined,
+  ): Promise<Jsonify<Output>> {
+    const stop = new AbortController()
+    const ended = this.#ended(stop.signal)
+    // Somebody waits: the process has to, for a task that is due later too.
+    const patience = this.#core.timers.after(FOREVER_MS, () => {})
     return new Promise((resolve, reject) => {
       const clean = (): void => {
+        patience.cancel()
         deadline?.cancel()
         signal?.removeEventListener('abort', abort)
         stop.abort()
@@ -124,7 +136,7 @@ class Handle<Output> implements TaskHandle<Output> {
   async #ended(stop: AbortSignal): Promise<Jsonify<Output>> {
     const live = this.#live
     if (live !== undefined) {
-      if (!live.isDone) await new Promise<void>((resolve) => (live.onDone ??= []).push(resolve))
+      if (!live.isDone) await doneOrStopped(live, stop)
       if (!live.isLost && isTerminal(live.state.status)) {
         return readResult<Output>(this.#core, live.spec, live.state, live)
       }
@@ -149,6 +161,19 @@ class Handle<Output> implements TaskHandle<Output> {
   children(): Promise<TaskRecord[]> {
     return this.#core.childrenOf(this.id)
   }
+}
+
+/** Settles when the task has ended, or nobody waits for it any more; leaves nothing behind with the task. */
+function doneOrStopped(live: LiveTask, stop: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const waiting = (live.onDone ??= new Set())
+    const done = (): void => {
+      waiting.delete(done)
+      resolve()
+    }
+    waiting.add(done)
+    stop.addEventListener('abort', done, { once: true })
+  })
 }
 
 /** Asks the store until `isThere` holds: often at first, then twice a second. */

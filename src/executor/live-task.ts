@@ -32,7 +32,7 @@ interface Rare {
   expiry: Deadline | undefined
   logs: LogBuffer | undefined
   onStarted: (() => void)[] | undefined
-  onDone: (() => void)[] | undefined
+  onDone: Set<() => void> | undefined
   placement: void | Promise<void>
   onAttemptOver: (() => void) | undefined
 }
@@ -143,10 +143,10 @@ export class LiveTask implements EngineItem, EventTask {
   }
 
   /** Who waits for its end. */
-  get onDone(): (() => void)[] | undefined {
+  get onDone(): Set<() => void> | undefined {
     return this.#rare?.onDone
   }
-  set onDone(waiting: (() => void)[] | undefined) {
+  set onDone(waiting: Set<() => void> | undefined) {
     this.rare().onDone = waiting
   }
 

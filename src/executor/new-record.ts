@@ -39,6 +39,8 @@ export interface Origin {
   readonly source: TaskSource
   readonly retryOf?: string | undefined
   readonly takeOverFrom?: string | undefined
+  /** The record that is retried: its request context and its family are kept. */
+  readonly of?: TaskSpec | undefined
 }
 
 const API: Origin = { source: 'api' }
@@ -62,7 +64,7 @@ export function newRecord(
   const now = core.clock.now()
   const inputJson =
     input === undefined ? undefined : stringifyStrict(input, `task "${name}": the input`)
-  const context = boundFields()
+  const context = origin.of === undefined ? boundFields() : origin.of.context
   // The usual call: no options at all, outside any task.
   if (call === undefined || call === null) {
     const id = core.newId(now)
@@ -86,7 +88,7 @@ export function newRecord(
   checkWaiting(call, name)
   const id = call.id === undefined ? core.newId(now) : checkId(call.id, name)
   const dueAt = dueTime(call, now, name)
-  const parent = parentOf(call.parent)
+  const parent = origin.of === undefined ? parentOf(call.parent) : familyOf(origin.of)
   return assemble(
     core,
     registered,
@@ -205,6 +207,10 @@ export function resolveCall(registered: Registered, call: ExecutionOptions): Run
 interface ParentIds {
   readonly parentId: string
   readonly rootId: string
+}
+
+function familyOf({ parentId, rootId }: TaskSpec): ParentIds | undefined {
+  return parentId === undefined ? undefined : { parentId, rootId }
 }
 
 // Enqueued below a running task, through whatever executor: a child of it.

@@ -49,6 +49,9 @@ export function takeOverRecord(
   stored: StoredRecord,
 ): Promise<TakenOver> {
   const { spec, state } = stored
+  // Handed to observers and bodies as they are: nobody may change what others see.
+  for (const shared of [spec.tags, spec.headers, spec.context, spec.traceContext])
+    Object.freeze(shared)
   const registered = core.registry.get(spec.name)
   if (registered === undefined || isTerminal(state.status)) return Promise.resolve('claimed')
   const live = new LiveTask(

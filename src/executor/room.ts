@@ -13,6 +13,8 @@ export interface Room {
    * @throws {QueueFullError} QUEUE_FULL when there is none, unless `onFull` is `wait`
    */
   enter(more: number, queue: string, options: EnqueueOptions | undefined): Promise<void>
+  /** As `enter`, when there is room now: in the caller's turn, so that the order of calls is kept. */
+  tryEnter(more: number): boolean
   /** The room that `enter` gave is used now, or given back. */
   taken(more: number): void
 }
@@ -24,7 +26,7 @@ export function createRoom(core: Core): Room {
   function isFull(more: number): boolean {
     const { maxQueued } = core
     if (maxQueued === Infinity || !core.options.work) return false
-    return core.engine.stats().waiting + core.unplacedInserts + kept + more > maxQueued
+    return core.engine.held + core.unplacedInserts + kept + more > maxQueued
   }
 
   function keepWhenFree(more: number): boolean {
@@ -62,8 +64,8 @@ export function createRoom(core: Core): Room {
 
   return {
     isFull,
+    tryEnter: keepWhenFree,
     async enter(more, queue, options) {
-      if (keepWhenFree(more)) return
       if (options?.onFull !== 'wait' || more > core.maxQueued)
         throw new QueueFullError(queue, core.maxQueued)
       await wait(more, options.signal)

@@ -112,7 +112,10 @@ export class RunningAttempt implements AttemptBackground, CurrentAttempt {
       return await result
     } finally {
       this.#waits -= 1
-      if (this.#waits === 0 && !this.isSlotReleased) engine.takeBack?.(this.live)
+      // Told to stop, it has to hear so now, not when there is a slot.
+      if (this.#waits === 0 && !this.isSlotReleased && this.#abortReason === undefined) {
+        await engine.takeBack?.(this.live)
+      }
     }
   }
 
@@ -120,9 +123,7 @@ export class RunningAttempt implements AttemptBackground, CurrentAttempt {
   releaseSlot(): void {
     if (this.isSlotReleased) return
     this.isSlotReleased = true
-    const { engine } = this.core
-    if (this.#waits > 0) engine.takeBack?.(this.live)
-    engine.release(this.live)
+    this.core.engine.release(this.live)
   }
 
   log(level: Level, message: unknown, extra: unknown, unknownLevel?: unknown): void {

@@ -109,15 +109,14 @@ export async function shutDown(
 /** Takes out what waits. On a store that forgets, shielded work that was accepted is started first. */
 function stopWaiting(core: Core, isDurable: boolean): LiveTask[] {
   core.engine.pause()
-  if (isDurable) return [...core.engine.stop()]
   const waiting = core.engine.removeAll()
-  const shielded = waiting.filter((live) => live.spec.shield)
+  const shielded = isDurable ? [] : waiting.filter((live) => live.spec.shield)
   for (const live of shielded) {
     live.dueAt = core.clock.now()
     void core.engine.add(live)
   }
   core.engine.resume()
-  return waiting.filter((live) => !live.spec.shield)
+  return waiting.filter((live) => isDurable || !live.spec.shield)
 }
 
 /** Which tasks are meant: their own, as they were defined. */
@@ -132,7 +131,7 @@ function isBusy(core: Core, kind: Kind): boolean {
   const isDurable = core.backend.capabilities.durable !== 'none'
   if (core.inserting > 0) return true
   for (const live of core.live.values()) {
-    const isRunning = live.attempt !== undefined || live.isSettling || live.hasSlot
+    const isRunning = live.attempt?.isOver === false || live.isSettling || live.hasSlot
     if ((isRunning || (live.spec.shield && !isDurable)) && isOf(kind, live.spec.shield)) return true
   }
   for (const hook of core.hooksRunning) if (isOf(kind, hook.isShielded)) return true
@@ -169,7 +168,8 @@ async function giveUp(
 ): Promise<void> {
   const rest = new Set([...waiting, ...core.engine.stop()])
   for (const live of core.live.values()) {
-    if (live.attempt === undefined && !live.isSettling) rest.add(live)
+    // An attempt that is over may have a body that runs on: its task waits all the same.
+    if ((live.attempt === undefined || live.attempt.isOver) && !live.isSettling) rest.add(live)
   }
   await Promise.all(
     [...rest].map(async (live) => {

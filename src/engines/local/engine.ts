@@ -16,6 +16,9 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
   let paused = false
   let stopped = false
   let pumpIsDue = false
+  // Running, with their slot lent; and those of them that want it back.
+  const lent = new Set<Item>()
+  const returning: { readonly item: Item; readonly goOn: () => void }[] = []
 
   function limitOf(name: string): { active: number; waiting: ReadyQueue<Item> } | undefined {
     let entry = limited.get(name)
@@ -34,11 +37,22 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
   }
 
   function give(item: Item): void {
-    active -= 1
+    // What was lent is back already; its own limit never was.
+    if (!lent.delete(item)) active -= 1
     const own = limited.get(item.name)
     if (own !== undefined) {
       own.active -= 1
       readmit(own, item.name)
+    }
+    serve()
+  }
+
+  // Those that go on come before those that begin.
+  function serve(): void {
+    while (returning.length > 0 && (stopped || active < host.concurrency())) {
+      const next = returning.shift()
+      if (next !== undefined && lent.delete(next.item)) active += 1
+      next?.goOn()
     }
     if (ready.size > 0) schedulePump()
   }
@@ -136,8 +150,22 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
       return true
     },
     release: give,
-    lend: give,
-    takeBack: take,
+    lend(item) {
+      lent.add(item)
+      active -= 1
+      serve()
+    },
+    takeBack(item) {
+      if (!lent.has(item)) return
+      if (active < host.concurrency() && returning.length === 0) {
+        lent.delete(item)
+        active += 1
+        return
+      }
+      return new Promise((goOn) => {
+        returning.push({ item, goOn })
+      })
+    },
     pause() {
       paused = true
     },
@@ -147,16 +175,22 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
     },
     refresh() {
       for (const [name, own] of limited) readmit(own, name)
+      serve()
       schedulePump()
     },
     stats: () => ({ active, waiting: ready.size + aside, scheduled: later.size }),
     get waiting() {
       return ready.size + aside
     },
+    get held() {
+      return ready.size + aside + later.size
+    },
     removeAll,
     stop() {
       stopped = true
-      return removeAll()
+      const items = removeAll()
+      serve()
+      return items
     },
   }
 }

@@ -25,21 +25,89 @@ describe('a task that waits for the result of another', () => {
     }
   })
 
-  it('reaches any depth within its own task limit', async () => {
+  it('reaches any depth', async () => {
     const nest: Task<number, number> = defineTask({
       name: 'nest',
-      concurrency: 1,
       async run(depth: number, { enqueue }): Promise<number> {
         if (depth === 0) return 0
         const below = await enqueue(nest, depth - 1)
         return 1 + (await below.result())
       },
     })
-    const executor = createExecutor({ tasks: [nest], observers: [], concurrency: 2 })
+    const executor = createExecutor({ tasks: [nest], observers: [], concurrency: 1 })
     try {
       const handle = await executor.enqueue(nest, 20)
       expect(await handle.result({ timeout: '5s' })).toBe(20)
       expect(executor.stats()).toMatchObject({ running: 0 })
+    } finally {
+      await executor.close()
+    }
+  })
+
+  it('keeps the limit of its own task, and never goes on past the limit of the executor', async () => {
+    let inside = 0
+    let mostInside = 0
+    let working = 0
+    let mostWorking = 0
+    const gate = defineTask({ name: 'gate', run: () => undefined })
+    const mutex = defineTask({
+      name: 'mutex',
+      concurrency: 1,
+      async run(_input: undefined, { enqueue }) {
+        mostInside = Math.max(mostInside, ++inside)
+        await (await enqueue(gate)).result()
+        inside -= 1
+      },
+    })
+    const waiting = defineTask({
+      name: 'waiting',
+      async run(id: string) {
+        const held = await executor.enqueue(gate, undefined, { id: `gate-${id}`, delay: 20 })
+        await held.result()
+        mostWorking = Math.max(mostWorking, ++working)
+        await new Promise((resolve) => setTimeout(resolve, 2))
+        working -= 1
+      },
+    })
+    const executor = createExecutor({
+      tasks: [gate, mutex, waiting],
+      observers: [],
+      concurrency: 3,
+    })
+    try {
+      for (let n = 0; n < 20; n++) {
+        await executor.enqueue(mutex)
+        await executor.enqueue(waiting, String(n))
+      }
+      await executor.drain({ timeout: '10s' })
+      expect(mostInside).toBe(1)
+      expect(mostWorking).toBeLessThanOrEqual(3)
+      expect(executor.stats()).toMatchObject({ running: 0, queued: 0 })
+    } finally {
+      await executor.close()
+    }
+  })
+
+  it('has its slot again when it gives up waiting', async () => {
+    let working = 0
+    let most = 0
+    const never = defineTask({ name: 'never', run: () => undefined })
+    const impatient = defineTask({
+      name: 'impatient',
+      async run(_input: undefined, { enqueue }) {
+        const child = await enqueue(never, undefined, { delay: '1h' })
+        await child.result({ timeout: 5 }).catch(() => undefined)
+        most = Math.max(most, ++working)
+        await new Promise((resolve) => setTimeout(resolve, 2))
+        working -= 1
+      },
+    })
+    const executor = createExecutor({ tasks: [never, impatient], observers: [], concurrency: 1 })
+    try {
+      for (let n = 0; n < 8; n++) await executor.enqueue(impatient)
+      await executor.drain({ timeout: '10s' })
+      expect(most).toBe(1)
+      expect(executor.stats()).toMatchObject({ running: 0, queued: 0 })
     } finally {
       await executor.close()
     }
