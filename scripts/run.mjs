@@ -52,9 +52,10 @@ function typecheck(run, args = []) {
   return run(tool('typescript', 'tsc', ['-p', '.', ...args]))
 }
 
-function build(run, args = []) {
+async function build(run, args = []) {
   rmSync(join(root, 'dist'), { recursive: true, force: true })
-  return run(tool('typescript', 'tsc', ['-p', 'tsconfig.build.json', ...args]))
+  const compiled = await run(tool('typescript', 'tsc', ['-p', 'tsconfig.build.json', ...args]))
+  return compiled === 0 ? run([join(root, 'scripts/bundle.mjs')]) : compiled
 }
 
 function size(run, args = []) {

@@ -23,6 +23,9 @@ export interface MemoryBackendOptions {
 const OK: readonly WriteResult[] = Object.freeze(['ok'] as const)
 const STALE: readonly WriteResult[] = Object.freeze(['stale'] as const)
 
+/** So many records leave before the table is made anew. */
+const RENEW_AFTER = 512
+
 /**
  * Keeps records in memory: gone with the process, shared by the executors that are given this same object.
  * Every method answers at once, without a promise.
@@ -35,7 +38,8 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   if (!isLimit(maxQueued)) {
     throw new InvalidOptionsError('maxQueued', 'an integer from 1', maxQueued, where)
   }
-  const rows = new Map<string, Row>()
+  let rows = new Map<string, Row>()
+  let deletions = 0
   const keys = createKeys((id) => rows.has(id))
   const finished = createFinishedRows()
   const unowned = createUnownedRows()
@@ -118,7 +122,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   return {
     name: 'memory',
     capabilities: { durable: 'none', shared: false, transactional: false, maxQueued },
-    queries: rowQueries(rows, owners),
+    queries: rowQueries(() => rows, owners),
 
     open({ executorId }) {
       const former = owners.open(executorId)
@@ -238,6 +242,13 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
         const { name, id, idempotencyKey } = row.spec
         if (idempotencyKey !== undefined) keys.orphan(name, idempotencyKey, id, now)
         removed += 1
+      }
+      deletions += removed
+      // A Map that loses as many as it gains moves to a new table now and then, and the old ones, which chain to the new,
+      // drag the dead rows through the garbage collection. A fresh Map has no past.
+      if (deletions >= RENEW_AFTER && deletions * 2 >= rows.size) {
+        rows = new Map(rows)
+        deletions = 0
       }
       return removed
     },

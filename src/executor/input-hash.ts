@@ -1,11 +1,9 @@
 /** The hash that tells whether two inputs are the same. */
 
-import { createHash } from 'node:crypto'
-
 /** SHA-256 of the canonical JSON: keys sorted, so that their order does not matter. Source: RFC 8785, keys only. */
 export function inputHash(inputJson: string | undefined): string {
   const canonical = inputJson === undefined ? '' : JSON.stringify(sorted(JSON.parse(inputJson)))
-  return createHash('sha256').update(canonical).digest('base64url')
+  return process.getBuiltinModule('node:crypto').createHash('sha256').update(canonical).digest('base64url')
 }
 
 function sorted(value: unknown): unknown {

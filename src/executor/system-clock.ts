@@ -1,6 +1,5 @@
 /** The real clock. */
 
-import { performance } from 'node:perf_hooks'
 import type { Clock } from '../task/clock.ts'
 
 export const systemClock: Clock = {

@@ -1,7 +1,5 @@
 /** UUID version 7 (RFC 9562 §5.7): sorts by time, so that it is cheap as a key. */
 
-import { randomFillSync } from 'node:crypto'
-
 const POOL_BYTES = 4_096
 const HEX = new Uint8Array(512)
 for (let byte = 0; byte < 256; byte++) {
@@ -12,6 +10,8 @@ for (let byte = 0; byte < 256; byte++) {
 
 const pool = Buffer.allocUnsafe(POOL_BYTES)
 let used = POOL_BYTES
+// Loaded with the first id: it is most of what importing the library would cost otherwise.
+let fill: ((bytes: Buffer) => unknown) | undefined
 const out = Buffer.alloc(36, '-') as Buffer & { latin1Slice(start: number, end: number): string }
 let lastTime = 0
 let counter = 0
@@ -24,7 +24,8 @@ let counter = 0
  */
 export function uuidV7(now: number): string {
   if (used + 10 > POOL_BYTES) {
-    randomFillSync(pool)
+    fill ??= process.getBuiltinModule('node:crypto').randomFillSync
+    fill(pool)
     used = 0
   }
   if (now > lastTime) {

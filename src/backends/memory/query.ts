@@ -6,16 +6,19 @@ import type { RecordQueries, RecordQuery } from '../backend.ts'
 import type { Owners } from './owners.ts'
 import { snapshot, type Row } from './row.ts'
 
-/** `rows` are in order of position. */
-export function rowQueries(rows: ReadonlyMap<string, Row>, owners: Owners): RecordQueries {
+/** `rows` answers them in order of position. */
+export function rowQueries(
+  rows: () => ReadonlyMap<string, Row>,
+  owners: Owners,
+): RecordQueries {
   return {
     list(query) {
       owners.checkAny('list')
-      return listRows(rows.values(), query)
+      return listRows(rows().values(), query)
     },
     countByStatus() {
       owners.checkAny('countByStatus')
-      return countRows(rows.values())
+      return countRows(rows().values())
     },
   }
 }
