@@ -3,7 +3,11 @@
 /** SHA-256 of the canonical JSON: keys sorted, so that their order does not matter. Source: RFC 8785, keys only. */
 export function inputHash(inputJson: string | undefined): string {
   const canonical = inputJson === undefined ? '' : JSON.stringify(sorted(JSON.parse(inputJson)))
-  return process.getBuiltinModule('node:crypto').createHash('sha256').update(canonical).digest('base64url')
+  return process
+    .getBuiltinModule('node:crypto')
+    .createHash('sha256')
+    .update(canonical)
+    .digest('base64url')
 }
 
 function sorted(value: unknown): unknown {

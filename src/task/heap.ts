@@ -7,6 +7,8 @@ export interface Heap<T> {
   peek(): T | undefined
   /** Takes the least item out. */
   pop(): T | undefined
+  /** All of them, in no order. */
+  values(): Iterable<T>
   /** Takes out the items that `matches`, in no order; O(n). */
   removeAll(matches: (item: T) => boolean): T[]
 }
@@ -56,6 +58,7 @@ export function createHeap<T>(isBefore: (a: T, b: T) => boolean): Heap<T> {
       if (items.length > 0) down(0, last as T)
       return first
     },
+    values: () => items.values(),
     removeAll(matches) {
       const removed: T[] = []
       const kept: T[] = []

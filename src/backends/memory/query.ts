@@ -7,10 +7,7 @@ import type { Owners } from './owners.ts'
 import { snapshot, type Row } from './row.ts'
 
 /** `rows` answers them in order of position. */
-export function rowQueries(
-  rows: () => ReadonlyMap<string, Row>,
-  owners: Owners,
-): RecordQueries {
+export function rowQueries(rows: () => ReadonlyMap<string, Row>, owners: Owners): RecordQueries {
   return {
     list(query) {
       owners.checkAny('list')
