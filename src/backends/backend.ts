@@ -57,6 +57,8 @@ export interface NewRecord {
   readonly state: TaskState
   /** Present when `spec.idempotencyKey` is. */
   readonly key?: RecordKey | undefined
+  /** For a spec with `retryOf`: whether a record that was retried already may be retried again. Default false. */
+  readonly mayRetryAgain?: boolean | undefined
 }
 
 /** An idempotency key, scoped by the task's name. */
@@ -77,6 +79,8 @@ export type InsertResult =
   | { readonly type: 'existing'; readonly id: string; readonly sameInput: boolean }
   /** Another record has this id. */
   | { readonly type: 'duplicate'; readonly id: string }
+  /** The record that it retries was retried already, as this one. */
+  | { readonly type: 'retried'; readonly id: string }
 
 /** The replacement of one record's state by its owner. */
 export interface StatePatch {
@@ -191,7 +195,8 @@ export interface Backend {
    * same call: the answer has one result per record, in order, and those that would have gone in say `inserted` with
    * position −1. A `state.owner` that has not opened this backend is refused with reason `closed`. A key held by a record that
    * ended failed, cancelled, interrupted or expired is free. `takeOverFrom` moves a key from that record.
-   * A spec with `retryOf` also sets `retriedBy` on that record. Repeating an insert of the same records answers
+   * A spec with `retryOf` also sets `retriedBy` on that record; when it is set, the insert is refused as `retried`, unless
+   * `mayRetryAgain`: of several that retry one record at once, one goes in. Repeating an insert of the same records answers
    * `inserted` with their positions again.
    */
   insert(records: readonly NewRecord[]): readonly InsertResult[] | Promise<readonly InsertResult[]>

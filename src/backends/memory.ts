@@ -58,6 +58,10 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
         ? { type: 'inserted', position: same.position }
         : { type: 'duplicate', id: spec.id }
     }
+    if (spec.retryOf !== undefined && record.mayRetryAgain !== true) {
+      const by = rows.get(spec.retryOf)?.extras?.retriedBy
+      if (by !== undefined) return { type: 'retried', id: by }
+    }
     return key === undefined ? undefined : keys.conflict(spec.name, key, spec.createdAt)
   }
 

@@ -153,10 +153,6 @@ export async function retryTask(
       'retry: ',
     )
   }
-  if (stored.retriedBy !== undefined && force !== true) {
-    const message = `task ${id} was retried already, as ${stored.retriedBy}; pass { force: true } to retry it again`
-    throw new DuplicateTaskError(spec.name, message, stored.retriedBy)
-  }
   const call: EnqueueOptions = {
     ...revivedOptions(spec.options),
     tags: spec.tags,
@@ -173,6 +169,7 @@ export async function retryTask(
     retryOf: id,
     takeOverFrom: spec.idempotencyKey === undefined ? undefined : id,
     of: spec,
+    mayRetryAgain: force === true,
   }
   const handle = await enqueuer.one({ task: spec.name, input, options: call }, origin)
   if (handle.deduplicated) {

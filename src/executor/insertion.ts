@@ -187,7 +187,7 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
     carrier: Record<string, string> | undefined,
     mayStart: boolean,
   ): { live: LiveTask; record: NewRecord } {
-    const { registered, options, key } = draft
+    const { registered, options, key, mayRetryAgain } = draft
     const spec = withCarrier(draft.spec, carrier)
     const live = new LiveTask(
       registered,
@@ -211,7 +211,7 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
         core.unplacedInserts += 1
       }
     }
-    return { live, record: { spec, state: live.state, key } }
+    return { live, record: { spec, state: live.state, key, mayRetryAgain } }
   }
 
   function unplace(live: LiveTask): void {
@@ -270,6 +270,10 @@ function refusal(task: { readonly spec: TaskSpec }, result: InsertResult | undef
   const { name, id, idempotencyKey = '' } = task.spec
   if (result?.type === 'existing')
     return new IdempotencyMismatchError(name, idempotencyKey, result.id)
+  if (result?.type === 'retried') {
+    const message = `task ${task.spec.retryOf} was retried already, as ${result.id}; pass { force: true } to retry it again`
+    return new DuplicateTaskError(name, message, result.id)
+  }
   const message = `task "${name}": a record with id "${id}" exists already; it is untouched: use another id, or an idempotencyKey`
   return new DuplicateTaskError(name, message, id)
 }

@@ -31,6 +31,7 @@ export interface DraftRecord {
   readonly spec: TaskSpec
   readonly state: TaskState
   readonly key: RecordKey | undefined
+  readonly mayRetryAgain: boolean | undefined
   readonly isScheduled: boolean
 }
 
@@ -39,6 +40,8 @@ export interface Origin {
   readonly source: TaskSource
   readonly retryOf?: string | undefined
   readonly takeOverFrom?: string | undefined
+  /** Whether a record that was retried by hand may be retried again. */
+  readonly mayRetryAgain?: boolean | undefined
   /** The record that is retried: its request context and its family are kept. */
   readonly of?: TaskSpec | undefined
 }
@@ -169,7 +172,7 @@ function assemble(
   }
   const key =
     call?.idempotencyKey === undefined ? undefined : keyOf(call, inputJson, now, name, origin)
-  return { registered, options, spec, state, key, isScheduled }
+  return { registered, options, spec, state, key, mayRetryAgain: origin.mayRetryAgain, isScheduled }
 }
 
 const CALL_ONLY: ReadonlySet<string> = new Set([

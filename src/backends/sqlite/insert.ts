@@ -28,6 +28,7 @@ export function createInsert(
     (SELECT coalesce(max(seq), 0) FROM tasks), (SELECT value FROM meta WHERE key = 'lastSeq')) AS seq`)
   const selectSame = db.prepare(`SELECT seq,
     coalesce(spec, (SELECT s.spec FROM specs s WHERE s.seq = tasks.seq)) AS spec FROM tasks WHERE id = ?`)
+  const selectRetriedBy = db.prepare('SELECT retried_by AS by FROM tasks WHERE id = ?')
   const setRetriedBy = db.prepare('UPDATE tasks SET retried_by = ? WHERE id = ?')
   const savepoint = db.prepare('SAVEPOINT batch')
   const undo = db.prepare('ROLLBACK TO batch')
@@ -57,6 +58,11 @@ export function createInsert(
       hash = keyHash(spec.name, key.key)
       const conflict = keys.conflict(hash, key, spec.createdAt)
       if (conflict !== undefined) return conflict
+    }
+    if (spec.retryOf !== undefined && record.mayRetryAgain !== true) {
+      const by = (selectRetriedBy.get(spec.retryOf) as { by: string | null } | undefined)?.by
+      // Its own id: the same insert again.
+      if (by !== undefined && by !== null && by !== spec.id) return { type: 'retried', id: by }
     }
     const seq = nextSeq()
     const isInline = text.length <= MAX_INLINE_SPEC

@@ -36,6 +36,35 @@ describe.each(stores)('at the edges, on $name', ({ name, create }) => {
     })
   })
 
+  it('of several retries of one record at once, one goes in; with force, each does', async () => {
+    const failing = defineTask({
+      name: 'failing',
+      run: () => {
+        throw new Error('no')
+      },
+    })
+    const open = create()
+    const { executor } = joined({ backend: open(), tasks: [failing], id: 'a' })
+    const { executor: other } = joined({ backend: open(), tasks: [failing], id: 'b' })
+    const handle = await executor.enqueue(failing)
+    await executor.drain({ timeout: '5s' })
+    const tries = await Promise.allSettled([
+      executor.retry(handle.id),
+      executor.retry(handle.id),
+      other.retry(handle.id),
+    ])
+    expect(tries.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    expect(tries.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { code: 'DUPLICATE_TASK' },
+    })
+    await executor.drain({ timeout: '5s' })
+    await other.drain({ timeout: '5s' })
+    const [first, second] = await Promise.all([executor.retryFailed(), other.retryFailed()])
+    expect([...first, ...second]).toHaveLength(1)
+    const forced = await Promise.all([1, 2].map(() => executor.retry(handle.id, { force: true })))
+    expect(new Set(forced.map(({ id }) => id)).size).toBe(2)
+  })
+
   it('a keyed enqueue keeps its place among the others', async () => {
     const order: unknown[] = []
     const note = defineTask({ name: 'note', run: (n: number) => void order.push(n) })
