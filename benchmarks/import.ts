@@ -78,6 +78,8 @@ function buildPackage(): void {
   // tsc writes its output in spite of type errors.
   if (status !== 0)
     console.error('bench: the build has type errors, see above; measuring it anyway')
+  const bundle = join(repository, 'scripts/bundle.mjs')
+  spawnSync(process.execPath, [bundle, directory], { cwd: repository, stdio: ['ignore', 2, 2] })
 }
 
 /** The milliseconds of a whole process that runs `code`. */

@@ -7,10 +7,12 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
-const dist = join(import.meta.dirname, '../dist')
-const { exports } = JSON.parse(readFileSync(join(dist, '../package.json'), 'utf8'))
+// The folder of the package; the benchmarks have a copy of their own.
+const root = process.argv[2] ?? join(import.meta.dirname, '..')
+const dist = join(root, 'dist')
+const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const doors = Object.values(exports).flatMap((entry) =>
-  typeof entry === 'object' ? [join(dist, '..', entry.default)] : [],
+  typeof entry === 'object' ? [join(root, entry.default)] : [],
 )
 
 const { outputFiles } = await build({

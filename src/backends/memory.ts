@@ -17,7 +17,7 @@ import { createUnownedRows, isClaimable } from './memory/unowned.ts'
 
 export interface MemoryBackendOptions {
   /** Records that may wait before enqueue is refused with `QueueFullError`: an integer from 1. Default 100,000. */
-  readonly maxQueued?: number
+  readonly maxQueued?: number | undefined
 }
 
 const OK: readonly WriteResult[] = Object.freeze(['ok'] as const)

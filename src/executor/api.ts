@@ -14,12 +14,19 @@ import type { RetryFailedOptions } from './retry-failed.ts'
 import type { CloseOptions } from './shutdown.ts'
 import type { ExecutorStats } from './stats.ts'
 
-/** One item of `enqueueMany`. */
-export interface EnqueueItem {
-  readonly task: Task | string
-  readonly input?: unknown
-  readonly options?: EnqueueOptions
-}
+/** One item of `enqueueMany`: a task with its input, or a name with any. */
+export type EnqueueItem<Of extends Task | string = Task | string> = {
+  readonly task: Of
+  readonly options?: EnqueueOptions | undefined
+} & ItemInput<Of>
+
+type ItemInput<Of> = undefined extends InputOf<Of>
+  ? { readonly input?: NoInfer<InputOf<Of>> }
+  : { readonly input: NoInfer<InputOf<Of>> }
+
+type InputOf<Of> = Of extends Task<infer Input> ? Input : unknown
+
+type OutputOf<Of> = Of extends Task<never, infer Output> ? Output : unknown
 
 /** Runs tasks, and answers for their records. */
 export interface Executor {
@@ -51,7 +58,9 @@ export interface Executor {
     ...rest: InputArguments<NoInfer<Input>>
   ): Promise<TaskHandle<Output>>
   /** Accepts several, in one transaction: all or none. Answers in order. Throws as `enqueue`. */
-  enqueueMany(items: readonly EnqueueItem[]): Promise<TaskHandle[]>
+  enqueueMany<Tasks extends readonly (Task | string)[]>(items: {
+    readonly [Index in keyof Tasks]: EnqueueItem<Tasks[Index]>
+  }): Promise<{ -readonly [Index in keyof Tasks]: TaskHandle<OutputOf<Tasks[Index]>> }>
   /** The record of this id with its logs; `undefined` when there is none. */
   get(id: string): Promise<TaskRecord | undefined>
   /** A page of records, newest first. */

@@ -126,7 +126,7 @@ function checkRequest(options: CancelOptions): CancelRequest {
 
 export interface RetryOptions {
   /** Retries a record that has been retried by hand before. Default false. */
-  readonly force?: boolean
+  readonly force?: boolean | undefined
 }
 
 /**

@@ -7,8 +7,8 @@ import type { Core } from './core.ts'
 
 export interface DrainOptions {
   /** Rejects after this long. Default: waits as long as it takes. */
-  readonly timeout?: Duration
-  readonly signal?: AbortSignal
+  readonly timeout?: Duration | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 const LOOK_MS = 20

@@ -243,7 +243,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
         if (closing !== undefined) throw new ExecutorClosedError('enqueueMany')
         if (core.phase !== 'open') await start()
       }
-      return enqueuer.many(requests)
+      return enqueuer.many(requests) as Promise<never>
     },
     async get(taskId) {
       await ready('get')

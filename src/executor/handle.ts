@@ -25,8 +25,8 @@ import { callUntilAnswered, delay } from './persist.ts'
 import { isResultOver, runOptionsOf } from './run-options.ts'
 
 interface ResultOptions {
-  readonly signal?: AbortSignal
-  readonly timeout?: Duration
+  readonly signal?: AbortSignal | undefined
+  readonly timeout?: Duration | undefined
 }
 
 const FIRST_POLL_MS = 50

@@ -16,54 +16,54 @@ import type { Task } from '../task/run-context.ts'
 /** What is stored of a task's log lines. */
 export interface LogStoreOptions {
   /** Lines from this level up are stored; `'none'` stores none. Default `'debug'`. */
-  readonly store?: LevelInput | 'none'
+  readonly store?: LevelInput | 'none' | undefined
   /** Per task; further lines are counted, not stored. Default 1,000. */
-  readonly maxLines?: number
+  readonly maxLines?: number | undefined
   /** Per task, characters of message and extra. Default 1 MiB. */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
   /** Whether the extra is stored with its line. Default false: it may hold what should not be kept. */
-  readonly storeExtra?: boolean
+  readonly storeExtra?: boolean | undefined
 }
 
 /** How long finished records are kept; whichever comes first. */
 export interface RetentionOptions {
   /** Default `'7d'`. */
-  readonly maxAge?: Duration
+  readonly maxAge?: Duration | undefined
   /** Default 100,000; 1,000 on a backend that is not durable. */
-  readonly maxCount?: number
+  readonly maxCount?: number | undefined
 }
 
 export interface ExecutorOptions {
   /** The tasks that this executor runs; `executor.register` adds more. */
-  readonly tasks?: readonly Task[]
+  readonly tasks?: readonly Task[] | undefined
   /** Where records are kept. Default: memory, gone with the process. */
-  readonly backend?: Backend
+  readonly backend?: Backend | undefined
   /** When and where attempts run. Default: this process. */
-  readonly engine?: Engine
+  readonly engine?: Engine | undefined
   /** Default: failures and warnings go to the fallback logger. `[]` silences it. */
-  readonly observers?: readonly Observer[]
+  readonly observers?: readonly Observer[] | undefined
   /** Execution options of all tasks; definition and call win. */
-  readonly defaults?: ExecutionOptions
+  readonly defaults?: ExecutionOptions | undefined
   /** Attempts at once. Default 10. */
-  readonly concurrency?: number
+  readonly concurrency?: number | undefined
   /** False only enqueues: nothing is claimed or run here. Default true. */
-  readonly work?: boolean
+  readonly work?: boolean | undefined
   /** Records that may wait here before enqueue is refused. Default: what the backend says (memory 100,000). */
-  readonly maxQueued?: number
-  readonly logs?: LogStoreOptions
-  readonly retention?: RetentionOptions
+  readonly maxQueued?: number | undefined
+  readonly logs?: LogStoreOptions | undefined
+  readonly retention?: RetentionOptions | undefined
   /** How long shielded tasks, hooks included, run on at close. Default `'30s'`. */
-  readonly shieldGrace?: Duration
+  readonly shieldGrace?: Duration | undefined
   /** Closes on SIGTERM and SIGINT, beside other handlers; a second signal ends the process. Default false. */
-  readonly handleSignals?: boolean | { readonly grace?: Duration }
+  readonly handleSignals?: boolean | { readonly grace?: Duration | undefined } | undefined
   /** In events and as the owner of records: `/^[\w.:-]{1,128}$/`, unique per process start. Default: a uuid. */
-  readonly id?: string
+  readonly id?: string | undefined
   /** For tests. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /** Makes record ids from the time. Default: uuid v7. */
-  readonly newId?: (now: number) => string
+  readonly newId?: ((now: number) => string) | undefined
   /** For jitter; default `Math.random`. */
-  readonly random?: () => number
+  readonly random?: (() => number) | undefined
 }
 
 /** Checked options, with their defaults. */

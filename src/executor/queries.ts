@@ -13,23 +13,23 @@ import { isResultOver, runOptionsOf } from './run-options.ts'
 
 /** Filters of `executor.list`; all given ones must hold. */
 export interface ListQuery {
-  readonly status?: Status | readonly Status[]
-  readonly name?: string
-  readonly queue?: string
+  readonly status?: Status | readonly Status[] | undefined
+  readonly name?: string | undefined
+  readonly queue?: string | undefined
   /** Tags that the record has, with these values. */
-  readonly tags?: Readonly<Record<string, string>>
-  readonly parentId?: string
+  readonly tags?: Readonly<Record<string, string>> | undefined
+  readonly parentId?: string | undefined
   /** Epoch milliseconds or a Date, exclusive. */
-  readonly createdAfter?: number | Date
-  readonly createdBefore?: number | Date
+  readonly createdAfter?: number | Date | undefined
+  readonly createdBefore?: number | Date | undefined
   /** From 1 to 200; default 50. */
-  readonly limit?: number
+  readonly limit?: number | undefined
   /** `cursor` of the page before. */
-  readonly cursor?: string
+  readonly cursor?: string | undefined
   /** By insertion; default newest first. */
-  readonly order?: 'newest' | 'oldest'
+  readonly order?: 'newest' | 'oldest' | undefined
   /** Whether the log lines come along. Default false. */
-  readonly logs?: boolean
+  readonly logs?: boolean | undefined
 }
 
 /** One page of a list. */

@@ -10,12 +10,12 @@ import { listRecords } from './queries.ts'
 
 export interface RetryFailedOptions {
   /** Only tasks of this name. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** Only tasks that were created in this window (epoch milliseconds or Date, exclusive). */
-  readonly createdAfter?: number | Date
-  readonly createdBefore?: number | Date
+  readonly createdAfter?: number | Date | undefined
+  readonly createdBefore?: number | Date | undefined
   /** At most so many; default 1,000. */
-  readonly limit?: number
+  readonly limit?: number | undefined
 }
 
 const MAX = 100_000

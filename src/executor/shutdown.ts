@@ -16,7 +16,7 @@ import type { Upkeep } from './upkeep.ts'
 
 export interface CloseOptions {
   /** How long running tasks may go on before they are told to stop. Default `'10s'`. */
-  readonly grace?: Duration
+  readonly grace?: Duration | undefined
 }
 
 /** How long an executor that is starting is waited for, at most. */

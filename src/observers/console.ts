@@ -21,13 +21,13 @@ export interface ConsoleObserverOptions extends ObserverOptions {
    * `'stdout'` (default), `'stderr'`, a file descriptor, or an object with `write(text)`. The first three are written
    * synchronously; an object delivers as well as it does.
    */
-  readonly stream?: LineStream
+  readonly stream?: LineStream | undefined
   /** `'auto'` (default): `human` when the stream is a terminal, else `json`. */
-  readonly format?: 'auto' | 'human' | 'json'
+  readonly format?: 'auto' | 'human' | 'json' | undefined
   /** `'auto'` (default): colours on a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`. JSON has none. */
-  readonly color?: 'auto' | boolean
+  readonly color?: 'auto' | boolean | undefined
   /** Lines that may wait while the reader lags; the newest beyond are dropped and counted. Default 10,000. */
-  readonly maxQueued?: number
+  readonly maxQueued?: number | undefined
 }
 
 /** An observer that writes lines, with exact counts. */

@@ -30,9 +30,9 @@ export interface EventMatch<Type extends EventType = EventType> {
 /** How long to wait. */
 export interface WaitOptions {
   /** Default 5 s. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
   /** Ends the wait with its reason. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** A predicate, an event type, or fields. */

@@ -14,7 +14,7 @@ import {
 /** Options of {@link memoryObserver}. `minLevel` is `debug` unless given. */
 export interface MemoryObserverOptions extends ObserverOptions {
   /** Events kept; the oldest beyond are dropped and counted. Default 10,000. */
-  readonly max?: number
+  readonly max?: number | undefined
 }
 
 /** An observer that keeps events; what is waited for may have come already. */

@@ -10,21 +10,21 @@ import type { MinLevel } from './observer.ts'
 /** What every shipped observer can be asked for; the executor filters by it before anything is built. */
 export interface ObserverOptions {
   /** For reports and `executor.stats()`. Default: the kind of observer, such as `console`. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** The lowest level received, or rules by task name and tag. Default `info` (memory observer: `debug`). */
-  readonly minLevel?: MinLevel
+  readonly minLevel?: MinLevel | undefined
   /** Event types wanted whatever their level. */
-  readonly types?: readonly EventType[]
+  readonly types?: readonly EventType[] | undefined
   /** False leaves out everything but `task.log`. Default true. */
-  readonly lifecycle?: boolean
+  readonly lifecycle?: boolean | undefined
 }
 
 /** The part of an observer that comes from {@link ObserverOptions}. */
 export interface ObserverFilter {
   readonly name: string
   readonly minLevel: MinLevel
-  readonly types?: readonly EventType[]
-  readonly lifecycle?: boolean
+  readonly types?: readonly EventType[] | undefined
+  readonly lifecycle?: boolean | undefined
 }
 
 /** The names of {@link ObserverOptions}. */

@@ -31,13 +31,13 @@ export type MinLevel = LevelInput | Readonly<Record<string, LevelInput>>
 /** All of it is optional but a way to receive: an object with `onEvent` is an observer. */
 export interface Observer {
   /** For reports and `executor.stats()`; unique per executor, numbered when it is not. Default `observer`. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** Default `info`. Nothing below it is built for this observer. */
-  readonly minLevel?: MinLevel
+  readonly minLevel?: MinLevel | undefined
   /** Event types wanted whatever their level. */
-  readonly types?: readonly EventType[]
+  readonly types?: readonly EventType[] | undefined
   /** False leaves out everything but `task.log`. Default true. */
-  readonly lifecycle?: boolean
+  readonly lifecycle?: boolean | undefined
 
   /**
    * Receives every event that passes the filter, synchronously, in `seq` order; after the store has what it says.

@@ -28,7 +28,7 @@ export interface DefinitionOptions extends ExecutionOptions {
   /** Unique in an executor, `/^[\w.:-]{1,200}$/`; used in records, events, schedules and spans. */
   readonly name: string
   /** At most this many attempts at once in one executor. Default: no limit of its own. */
-  readonly concurrency?: number | null
+  readonly concurrency?: number | null | undefined
 }
 
 export const TASK_NAME_PATTERN: RegExp = /^[\w.:-]{1,200}$/

@@ -12,23 +12,23 @@ export interface EnqueueOptions extends ExecutionOptions {
    * Makes the call idempotent for tasks of this name: while a live or succeeded task holds the key, its handle
    * comes back with `deduplicated: true`. At most 512 characters.
    */
-  readonly idempotencyKey?: string
+  readonly idempotencyKey?: string | undefined
   /** How long the key is held; never shorter than the record is kept. */
-  readonly idempotencyTtl?: Duration
+  readonly idempotencyTtl?: Duration | undefined
   /** The record's own id, `/^[\w.:-]{1,128}$/`; one that exists is refused with `DuplicateTaskError`. */
-  readonly id?: string
+  readonly id?: string | undefined
   /** Runs this much later. Not together with `runAt`. */
-  readonly delay?: Duration
+  readonly delay?: Duration | undefined
   /** Runs at this instant (a Date or epoch milliseconds); at once when it is past. */
-  readonly runAt?: Date | number
+  readonly runAt?: Date | number | undefined
   /** `null`: not a child of the running task. */
-  readonly parent?: null
+  readonly parent?: null | undefined
   /** What to do at `maxQueued`: reject with `QueueFullError` (default), or wait for room. */
-  readonly onFull?: 'reject' | 'wait'
+  readonly onFull?: 'reject' | 'wait' | undefined
   /** Ends the waiting of `onFull: 'wait'`. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** A propagation carrier to store instead of the one that observers make. */
-  readonly traceContext?: TraceContext
+  readonly traceContext?: TraceContext | undefined
 }
 
 /** A task that was accepted. All of it works from anywhere: routes, scripts, other tasks. */
@@ -53,8 +53,8 @@ export interface TaskHandle<Output = unknown> {
    *   within `timeout` (a Duration), or the record is gone
    */
   result(options?: {
-    readonly signal?: AbortSignal
-    readonly timeout?: Duration
+    readonly signal?: AbortSignal | undefined
+    readonly timeout?: Duration | undefined
   }): Promise<Jsonify<Output>>
   /** The record as it is now, with its logs; `undefined` once retention has removed it. */
   record(): Promise<TaskRecord<Output> | undefined>
@@ -66,7 +66,7 @@ export interface TaskHandle<Output = unknown> {
 
 export interface CancelOptions {
   /** Kept on the record and given to the body as `signal.reason.cancelReason`. */
-  readonly reason?: string
+  readonly reason?: string | undefined
   /** Who asks. */
-  readonly by?: string
+  readonly by?: string | undefined
 }

@@ -35,7 +35,7 @@ export type Jsonify<T> = unknown extends T
                         : T[K] extends JsonDropped
                           ? never
                           : K
-                    ]: Jsonify<T[K]>
+                    ]: Jsonify<{} extends Pick<T, K> ? Exclude<T[K], undefined> : T[K]>
                   }
                 : never
 

@@ -21,13 +21,13 @@ export interface RetryFacts {
 /** Delay before retry k: min(max, delay · factor^(k−1)), with jitter. */
 export interface BackoffOptions {
   /** Default `'1s'`. */
-  readonly delay?: Duration
+  readonly delay?: Duration | undefined
   /** At least 1; default 2. */
-  readonly factor?: number
+  readonly factor?: number | undefined
   /** Default `'1h'`. */
-  readonly max?: Duration
+  readonly max?: Duration | undefined
   /** `full` draws from [0, d], `equal` from [d/2, d]; default `'full'`. */
-  readonly jitter?: 'none' | 'full' | 'equal'
+  readonly jitter?: 'none' | 'full' | 'equal' | undefined
 }
 
 export type BackoffFunction = (facts: RetryFacts) => Duration
@@ -38,52 +38,52 @@ export type BackoffFunction = (facts: RetryFacts) => Duration
  */
 export interface ExecutionOptions extends TaskHooks {
   /** Extra attempts after the first: an integer from 0, or `Infinity`. Default 0. */
-  readonly retries?: number | null
+  readonly retries?: number | null | undefined
   /** Default `{ delay: '1s', factor: 2, max: '1h', jitter: 'full' }`. A function lives in this process only. */
-  readonly backoff?: BackoffOptions | BackoffFunction | null
+  readonly backoff?: BackoffOptions | BackoffFunction | null | undefined
   /** Refuses a retry by answering anything but `true`. Lives in this process only. */
-  readonly retryIf?: ((error: unknown, facts: RetryFacts) => boolean) | null
+  readonly retryIf?: ((error: unknown, facts: RetryFacts) => boolean) | null | undefined
   /** Only errors of these classes are retried. */
-  readonly retryOn?: readonly ErrorClass[] | null
+  readonly retryOn?: readonly ErrorClass[] | null | undefined
   /** Errors of these classes are never retried. */
-  readonly abortOn?: readonly ErrorClass[] | null
+  readonly abortOn?: readonly ErrorClass[] | null | undefined
   /** The attempt ends at this deadline, failed with reason `timeout`. Default: none. */
-  readonly timeout?: Duration | null
+  readonly timeout?: Duration | null | undefined
   /** `signal` aborts with reason `soft_timeout`; the body may still finish. At most `timeout`. Default: none. */
-  readonly softTimeout?: Duration | null
+  readonly softTimeout?: Duration | null | undefined
   /** How long a body that outlives its attempt keeps its slot and delays the retry. Default `'30s'`. */
-  readonly abandonAfter?: Duration | null
+  readonly abandonAfter?: Duration | null | undefined
   /** Integer within ±1,000,000; higher runs first, equals in order of insertion. Default 0. */
-  readonly priority?: number | null
+  readonly priority?: number | null | undefined
   /** `/^[\w.-]{1,100}$/`. Default `'default'`. */
-  readonly queue?: string | null
+  readonly queue?: string | null | undefined
   /** At most 32 entries, keys of 64 and values of 256 characters. */
-  readonly tags?: Readonly<Record<string, string>> | null
+  readonly tags?: Readonly<Record<string, string>> | null | undefined
   /** Free-form metadata for the body: at most 64 entries, keys of 128 and values of 8,192 characters. */
-  readonly headers?: Readonly<Record<string, string>> | null
+  readonly headers?: Readonly<Record<string, string>> | null | undefined
   /** A name to show, at most 200 characters; never an identity. A function of the input is called at enqueue. */
   // `any`: a definition's label takes its own input type, which these layers do not know.
-  readonly label?: string | ((input: never) => string) | null
+  readonly label?: string | ((input: never) => string) | null | undefined
   /** Not started any more after this long (or, per call, after this instant): the task ends `expired`. */
-  readonly expires?: Duration | Date | null
+  readonly expires?: Duration | Date | null | undefined
   /** Runs on at shutdown for up to the executor's `shieldGrace`. Default false. */
-  readonly shield?: boolean | null
+  readonly shield?: boolean | null | undefined
   /** An attempt that a crash, shutdown or lost lease cut off is run again. Default: true when `retries` > 0. */
-  readonly requeueOnInterrupt?: boolean | null
+  readonly requeueOnInterrupt?: boolean | null | undefined
   /** Whether the result is stored. Default true. */
-  readonly keepResult?: boolean | null
+  readonly keepResult?: boolean | null | undefined
   /** Results larger than this many bytes of JSON are not stored (`resultError` says so). Default 1 MiB. */
-  readonly maxResultBytes?: number | null
+  readonly maxResultBytes?: number | null | undefined
   /** After this long a stored result is gone. Default: as long as the record. */
-  readonly resultTtl?: Duration | null
+  readonly resultTtl?: Duration | null | undefined
   /** Whether message, stack and fields of errors are stored; the name and fingerprint always are. Default true. */
-  readonly storeErrors?: boolean | null
+  readonly storeErrors?: boolean | null | undefined
   /** False skips the schema, at enqueue and before a run. Default true. */
-  readonly validate?: boolean | null
+  readonly validate?: boolean | null | undefined
   /** Expected errors: the task still fails, but its event has level info, `expected: true` and no stack. */
-  readonly throws?: readonly ErrorClass[] | null
+  readonly throws?: readonly ErrorClass[] | null | undefined
   /** Classes that `handle.result()` revives in another process, so that `instanceof` holds for the cause. */
-  readonly errors?: readonly ErrorClass[] | null
+  readonly errors?: readonly ErrorClass[] | null | undefined
 }
 
 export interface Backoff {

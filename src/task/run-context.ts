@@ -28,9 +28,7 @@ export interface Task<Input = any, Output = any> {
   // eslint-disable-next-line typescript/no-explicit-any -- as for `run`
   readonly body: RunFunction<any, Output>
   /** A plain call of the body, here and now. */
-  // `any`: with a schema it takes what the schema makes of the input, which this type does not know.
-  // eslint-disable-next-line typescript/no-explicit-any
-  run(input: any, context?: TaskContext): Output | Promise<Output>
+  run(...rest: RunArguments<Input>): Output | Promise<Output>
   /** Types only: never set. */
   '~input'?(input: Input): void
 }
@@ -98,6 +96,12 @@ export type InputArguments<Input> = undefined extends Input
   ? [input?: Input, options?: EnqueueOptions]
   : [input: Input, options?: EnqueueOptions]
 
+/** What a direct call takes: `undefined` may be left out. */
+// `any`: with a schema it takes what the schema makes of the input, which this type does not know.
+export type RunArguments<Input> = undefined extends Input
+  ? [input?: any, context?: TaskContext] // eslint-disable-line typescript/no-explicit-any
+  : [input: any, context?: TaskContext] // eslint-disable-line typescript/no-explicit-any
+
 /** Where lines go that are written outside a task: any object with these methods, such as `console` or pino. */
 export interface FallbackLogger {
   debug?(message: string, extra?: unknown): void
@@ -106,5 +110,5 @@ export interface FallbackLogger {
   warning?(message: string, extra?: unknown): void
   error?(message: string, extra?: unknown): void
   /** Lines below this level are not passed on; default `debug` for a given logger, `info` for the built-in one. */
-  readonly minLevel?: Level
+  readonly minLevel?: Level | undefined
 }

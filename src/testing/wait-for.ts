@@ -7,11 +7,11 @@ import { WaitTimeoutError } from '../task/errors.ts'
 /** How long to wait, and how often to look. */
 export interface WaitForOptions {
   /** Default 5 s. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
   /** Between two looks. Default 5 ms. */
-  readonly interval?: Duration
+  readonly interval?: Duration | undefined
   /** What is waited for, for the error's message. */
-  readonly what?: string
+  readonly what?: string | undefined
 }
 
 /**

@@ -146,7 +146,7 @@ async function produce(): Promise<void> {
       tasks[kind],
       kind === 'keyed' ? { workMs: 1 } : given,
       kind === 'keyed'
-        ? { idempotencyKey: key as string }
+        ? { idempotencyKey: key }
         : kind === 'late'
           ? { delay: random.below(60) }
           : kind === 'cancelled'

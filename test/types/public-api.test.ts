@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { z } from 'zod'
+import { consoleObserver } from '../../src/console.ts'
 import type {
   EventOf,
   LogEvent,
@@ -11,12 +12,16 @@ import type {
 import {
   createExecutor,
   defineTask,
+  memoryBackend,
   memoryObserver,
   mergeOptions,
   setFallbackLogger,
   taskLog,
   transition,
+  type EnqueueItem,
 } from '../../src/index.ts'
+import { pinoObserver, type PinoLike } from '../../src/pino.ts'
+import { sqliteBackend } from '../../src/sqlite.ts'
 import type { TaskHandle } from '../../src/task/enqueue-options.ts'
 import type { Jsonify } from '../../src/task/json.ts'
 import type { ExecutionOptions } from '../../src/task/options.ts'
@@ -24,8 +29,12 @@ import type { Task, TaskContext } from '../../src/task/run-context.ts'
 import { isTerminal, type Status, type TerminalStatus } from '../../src/task/status.ts'
 
 /** Checked by the compiler, never called. */
-function types(check: () => unknown): void {
+function types(check: (...given: never[]) => unknown): void {
   expect(check).toBeTypeOf('function')
+}
+interface Nested {
+  a: string
+  b?: Nested
 }
 const executor = createExecutor({ observers: [] })
 const charge = defineTask({
@@ -77,6 +86,75 @@ describe('types', () => {
     types(() => executor.enqueue('by-name', { anything: true }))
   })
 
+  it('a wrong input of one item of enqueueMany does not compile', () => {
+    const literal = defineTask({ name: 'literal', run: (_kind: 'a' | 'b') => {} })
+    types(async () => {
+      const handles = await executor.enqueueMany([
+        { task: plain, input: { n: 1 }, options: { priority: 1 } },
+        { task: charge, input: { amount: '7' } },
+        { task: none },
+        { task: literal, input: 'a' },
+        { task: 'by-name', input: { anything: true } },
+      ])
+      expectTypeOf(handles).toEqualTypeOf<
+        [
+          TaskHandle<number>,
+          TaskHandle<{ at: Date; amount: number }>,
+          TaskHandle<string>,
+          TaskHandle<void>,
+          TaskHandle,
+        ]
+      >()
+      const many = await executor.enqueueMany([1, 2].map((n) => ({ task: plain, input: { n } })))
+      expectTypeOf(many).toEqualTypeOf<TaskHandle<number>[]>()
+    })
+    types((items: readonly EnqueueItem[]) => executor.enqueueMany(items))
+    types((tasks: Task[]) => executor.enqueueMany(tasks.map((task) => ({ task, input: 7 }))))
+    types((names: string[]) => executor.enqueueMany(names.map((task) => ({ task }))))
+    types(() => executor.enqueueMany([none, optional].map((task) => ({ task }))))
+    types(() => executor.enqueueMany([]))
+    // @ts-expect-error -- wrong type
+    types(() => executor.enqueueMany([{ task: plain, input: { n: 'x' } }]))
+    // @ts-expect-error -- the second has a wrong type
+    types(() => executor.enqueueMany([{ task: none }, { task: charge, input: { amount: 7 } }]))
+    // @ts-expect-error -- the input is missing
+    types(() => executor.enqueueMany([{ task: plain }]))
+    // @ts-expect-error -- it takes no input
+    types(() => executor.enqueueMany([{ task: none, input: 7 }]))
+    // @ts-expect-error -- no such option
+    types(() => executor.enqueueMany([{ task: none, options: { retires: 3 } }]))
+    // @ts-expect-error -- wrong type
+    types(() => executor.enqueueMany(['x'].map((n) => ({ task: plain, input: { n } }))))
+  })
+
+  it('undefined may be given for what may be left out', () => {
+    types((text: string | undefined, count: number | undefined, no: undefined) => {
+      const own = { idempotencyKey: text, delay: count, parent: no, onFull: no, signal: no }
+      void executor.enqueue(none, undefined, { ...own, retries: count, backoff: { max: count } })
+      void executor.cancel('id', { reason: text, by: text })
+      void executor.retry('id', { force: no })
+      void executor.retryFailed({ name: text, limit: count })
+      void executor.list({ name: text, status: no, limit: count, cursor: text })
+      void executor.drain({ timeout: count })
+      void executor.close({ grace: count })
+      consoleObserver({ stream: no, format: no, name: text })
+      memoryObserver({ max: count, minLevel: no })
+      pinoObserver({} as PinoLike, { name: text, types: no })
+      memoryBackend({ maxQueued: count })
+      sqliteBackend('path', { durability: no, quickCheck: no })
+      defineTask({ name: 'u', run: () => {}, concurrency: count, timeout: count, tags: no })
+      return createExecutor({
+        observers: [{ name: text, minLevel: no, types: no, lifecycle: no, onEvent() {} }],
+        backend: no,
+        concurrency: count,
+        logs: { store: no, maxLines: count },
+        retention: { maxAge: count },
+        handleSignals: { grace: count },
+        newId: no,
+      })
+    })
+  })
+
   it('a child’s wrong input does not compile either', () => {
     types(() =>
       defineTask({
@@ -126,8 +204,10 @@ describe('types', () => {
     expectTypeOf<Jsonify<Date>>().toEqualTypeOf<string>()
     expectTypeOf<Jsonify<{ a: Date[]; b?: Date; c: () => void; d: undefined }>>().toEqualTypeOf<{
       a: string[]
-      b?: string | undefined
+      b?: string
     }>()
+    expectTypeOf<Jsonify<Nested>>().toExtend<Nested>()
+    expectTypeOf<Jsonify<{ a: string | undefined }>>().toEqualTypeOf<{ a: string | undefined }>()
     expectTypeOf<Jsonify<readonly [Date, undefined, 7]>>().toEqualTypeOf<
       readonly [string, null, 7]
     >()
@@ -176,6 +256,10 @@ describe('types', () => {
 
   it('a direct call is typed as the body', () => {
     types(() => expectTypeOf(plain.run({ n: 1 })).toEqualTypeOf<number | Promise<number>>())
+    types(() => expectTypeOf(none.run()).toEqualTypeOf<string | Promise<string>>())
+    types(() => optional.run())
+    // @ts-expect-error -- the input is missing
+    types(() => plain.run())
   })
 
   it('context methods may be taken out of the context', () => {

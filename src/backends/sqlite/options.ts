@@ -9,11 +9,11 @@ export interface SqliteBackendOptions {
    * What an answered write survives. `'process'` (default): the death of the process, `kill -9` included.
    * `'power'`: power loss and a crash of the operating system as well, at the price of one fsync per commit.
    */
-  readonly durability?: 'process' | 'power'
+  readonly durability?: 'process' | 'power' | undefined
   /**
    * Whether the file is checked for damage when it is opened, about 1 s per GiB. Default: up to 256 MiB.
    */
-  readonly quickCheck?: boolean
+  readonly quickCheck?: boolean | undefined
 }
 
 export interface SqliteSettings {
