@@ -20,9 +20,10 @@ export type EnqueueItem<Of extends Task | string = Task | string> = {
   readonly options?: EnqueueOptions | undefined
 } & ItemInput<Of>
 
-type ItemInput<Of> = undefined extends InputOf<Of>
-  ? { readonly input?: NoInfer<InputOf<Of>> }
-  : { readonly input: NoInfer<InputOf<Of>> }
+type ItemInput<Of> =
+  undefined extends InputOf<Of>
+    ? { readonly input?: NoInfer<InputOf<Of>> }
+    : { readonly input: NoInfer<InputOf<Of>> }
 
 type InputOf<Of> = Of extends Task<infer Input> ? Input : unknown
 

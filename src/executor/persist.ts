@@ -19,9 +19,8 @@ export function callStore<T>(
   operation: string,
   call: () => T | Promise<T>,
 ): T | Promise<T> {
-  const hooks = core.around.runInternal
   try {
-    const answer = hooks.length === 0 ? call() : runInternal(core.aroundHost, hooks, internal, call)
+    const answer = callRaw(core, internal, call)
     return answer instanceof Promise ? withDeadline(core, operation, answer) : answer
   } catch (error) {
     throw asBackendError(core, operation, error)
@@ -36,15 +35,23 @@ export function callUntilAnswered<T>(
   call: () => T | Promise<T>,
   isMoot: () => boolean = core.isClosed,
 ): T | Promise<T> {
+  const again = (error: unknown): Promise<T> =>
+    repeat(core, internal, operation, call, isMoot, error, FIRST_DELAY_MS)
   try {
-    const answer = callStore(core, internal, operation, call)
-    if (!(answer instanceof Promise)) return answer
-    return answer.catch((error: unknown) =>
-      repeat(core, internal, operation, call, isMoot, error, FIRST_DELAY_MS),
-    )
+    const answer = callRaw(core, internal, call)
+    return answer instanceof Promise ? withDeadline(core, operation, answer, again) : answer
   } catch (error) {
-    return repeat(core, internal, operation, call, isMoot, error, FIRST_DELAY_MS)
+    return again(asBackendError(core, operation, error))
   }
+}
+
+function callRaw<T>(
+  core: Core,
+  internal: InternalOperation,
+  call: () => T | Promise<T>,
+): T | Promise<T> {
+  const hooks = core.around.runInternal
+  return hooks.length === 0 ? call() : runInternal(core.aroundHost, hooks, internal, call)
 }
 
 async function repeat<T>(
@@ -82,10 +89,20 @@ export function delay(core: Core, ms: number, keepAlive = true): Promise<void> {
   })
 }
 
-function withDeadline<T>(core: Core, operation: string, answer: Promise<T>): Promise<T> {
+/** What `answer` comes to; with `again`, what that makes of its failure. One promise for all of it: this is the hot path. */
+function withDeadline<T>(
+  core: Core,
+  operation: string,
+  answer: Promise<T>,
+  again?: (error: BackendUnavailableError) => Promise<T>,
+): Promise<T> {
   return new Promise<T>((resolve, reject) => {
+    const fail = (error: BackendUnavailableError): void => {
+      if (again === undefined) reject(error)
+      else again(error).then(resolve, reject)
+    }
     const call = core.storeCalls.add((reason, message) => {
-      reject(new BackendUnavailableError(core.backend.name, operation, reason, message))
+      fail(new BackendUnavailableError(core.backend.name, operation, reason, message))
     })
     answer.then(
       (value) => {
@@ -93,8 +110,8 @@ function withDeadline<T>(core: Core, operation: string, answer: Promise<T>): Pro
         resolve(value)
       },
       (error: unknown) => {
-        core.storeCalls.remove(call)
-        reject(asBackendError(core, operation, error))
+        // Past its deadline it has been given up already, and is being repeated.
+        if (core.storeCalls.remove(call)) fail(asBackendError(core, operation, error))
       },
     )
   })

@@ -14,7 +14,8 @@ export interface StoreCall {
 
 export interface StoreCalls {
   add(giveUp: StoreCall['giveUp']): StoreCall
-  remove(call: StoreCall): void
+  /** False when it has been given up. */
+  remove(call: StoreCall): boolean
   /** Gives up on all of them: the executor is closed. */
   close(): void
 }
@@ -45,7 +46,7 @@ export function createStoreCalls(clock: Clock, timers: TimerQueue): StoreCalls {
       timer ??= timers.after(STORE_DEADLINE_MS, look, false)
       return call
     },
-    remove: (call) => void waiting.delete(call),
+    remove: (call) => waiting.delete(call),
     close() {
       for (const { giveUp } of waiting) giveUp('closed', 'no answer before the executor was closed')
       waiting.clear()

@@ -38,6 +38,21 @@ export function sqliteBackend(path: string, options: SqliteBackendOptions = {}):
     return store.queue.read(operation, () => work(store))
   }
 
+  /** What `call` answers; a rejection when it throws. */
+  function answering<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return call()
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  async function nudging<T>(results: Promise<T>): Promise<T> {
+    const answer = await results
+    nudge()
+    return answer
+  }
+
   return {
     name: 'sqlite',
     capabilities: {
@@ -53,30 +68,33 @@ export function sqliteBackend(path: string, options: SqliteBackendOptions = {}):
 
     open: (owner) => members.join(owner),
 
-    async insert(records) {
-      const { queue, insert } = members.store('insert')
-      let hasUnowned = false
-      for (const { state } of records) {
-        if (state.owner === null) hasUnowned = true
-        else members.check(state.owner, 'insert')
-      }
-      const results = await queue.run('insert', records.length, () => insert(records))
-      if (hasUnowned) nudge()
-      return results
+    // Not async, like `update`: both are on every task's way, and each promise costs.
+    insert(records) {
+      return answering(() => {
+        const { queue, insert } = members.store('insert')
+        let hasUnowned = false
+        for (const { state } of records) {
+          if (state.owner === null) hasUnowned = true
+          else members.check(state.owner, 'insert')
+        }
+        const results = queue.run('insert', records.length, () => insert(records))
+        return hasUnowned ? nudging(results) : results
+      })
     },
 
     claim: (owner, query) => run('claim', owner, ({ claim }, number) => claim.claim(number, query)),
 
-    async update(patches) {
-      const { queue, update } = members.store('update')
-      let hasUnowned = false
-      for (const { owner, state } of patches) {
-        members.check(owner, 'update')
-        if (state.owner === null && state.endedAt === undefined) hasUnowned = true
-      }
-      const results = await queue.run('update', patches.length, () => update.states(patches))
-      if (hasUnowned) nudge()
-      return results
+    update(patches) {
+      return answering(() => {
+        const { queue, update } = members.store('update')
+        let hasUnowned = false
+        for (const { owner, state } of patches) {
+          members.check(owner, 'update')
+          if (state.owner === null && state.endedAt === undefined) hasUnowned = true
+        }
+        const results = queue.run('update', patches.length, () => update.states(patches))
+        return hasUnowned ? nudging(results) : results
+      })
     },
 
     async append(patches) {
