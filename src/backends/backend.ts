@@ -79,7 +79,7 @@ export type InsertResult =
   | { readonly type: 'existing'; readonly id: string; readonly sameInput: boolean }
   /** Another record has this id. */
   | { readonly type: 'duplicate'; readonly id: string }
-  /** The record that it retries was retried already, as this one. */
+  /** The record that it retries was retried already, as this one. Said rather than `existing` when both hold. */
   | { readonly type: 'retried'; readonly id: string }
 
 /** The replacement of one record's state by its owner. */
@@ -104,7 +104,7 @@ export interface LogPatch {
   readonly lines: readonly LogLine[]
   /** Number of this chunk within the record and fence, from 0: a repeated chunk is not stored twice. */
   readonly chunk: number
-  /** Lines that the caps left out so far, over all attempts. */
+  /** Lines that the caps left out so far under this fence. */
   readonly dropped: number
   readonly progress?: Progress | undefined
 }
@@ -142,6 +142,7 @@ export interface Retention {
 
 export interface StoredLogs {
   readonly lines: readonly LogLine[]
+  /** The sum over the fences, of each the count of its last chunk. */
   readonly dropped: number
 }
 
@@ -191,9 +192,9 @@ export interface Backend {
   /**
    * Inserts records, all or none, each with a position greater than every earlier one.
    *
-   * None is inserted when any of them meets an `existing` key or a `duplicate` id, be it of an earlier record of the
-   * same call: the answer has one result per record, in order, and those that would have gone in say `inserted` with
-   * position −1. A `state.owner` that has not opened this backend is refused with reason `closed`. A key held by a record that
+   * None is inserted when any of them meets an `existing` key or a `duplicate` id or was `retried`, be it by an earlier
+   * record of the same call: the answer has one result per record, in order, and those that would have gone in say
+   * `inserted` with position −1. A `state.owner` that has not opened this backend is refused with reason `closed`. A key held by a record that
    * ended failed, cancelled, interrupted or expired is free. `takeOverFrom` moves a key from that record.
    * A spec with `retryOf` also sets `retriedBy` on that record; when it is set, the insert is refused as `retried`, unless
    * `mayRetryAgain`: of several that retry one record at once, one goes in. Repeating an insert of the same records answers

@@ -80,7 +80,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   }
 
   function insertAll(records: readonly NewRecord[]): readonly InsertResult[] {
-    const within = conflictsWithin(records)
+    const within = conflictsWithin(records, (id) => rows.has(id))
     const obstacles = records.map((record, index) => obstacleTo(record) ?? within[index])
     const refusal = refusalOf(obstacles)
     if (refusal !== undefined) return refusal
@@ -232,7 +232,8 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
     logs(id) {
       owners.checkAny('logs')
       const extras = rows.get(id)?.extras
-      return { lines: extras === undefined ? [] : [...extras.lines], dropped: extras?.dropped ?? 0 }
+      if (extras === undefined) return { lines: [], dropped: 0 }
+      return { lines: [...extras.lines], dropped: extras.droppedBefore + extras.dropped }
     },
 
     sweep({ endedBefore, maxFinished, limit, now }) {

@@ -184,10 +184,14 @@ export class LiveTask implements EngineItem, EventTask {
 /** Log lines and progress on their way to the store. */
 export interface LogBuffer {
   lines: LogLine[]
-  /** Lines and characters stored so far, over all attempts in this process. */
+  /** Lines and characters stored so far, over all attempts. */
   stored: number
   bytes: number
+  /** Lines left out under `fence`, and since; of these, what the store was told. */
   dropped: number
+  droppedTold: number
+  /** Of the last chunk. */
+  fence: number
   chunk: number
   progress: Progress | undefined
   isDirty: boolean
@@ -199,6 +203,8 @@ function newLogBuffer(): LogBuffer {
     stored: 0,
     bytes: 0,
     dropped: 0,
+    droppedTold: 0,
+    fence: -1,
     chunk: 0,
     progress: undefined,
     isDirty: false,

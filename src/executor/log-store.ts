@@ -2,8 +2,8 @@
 
 import { messageText } from '../context/task-log.ts'
 import { taskLogged, taskProgressed } from '../events/lifecycle.ts'
-import type { LogPatch } from '../backends/backend.ts'
-import { LEVELS, type Level } from '../task/level.ts'
+import type { LogPatch, StoredLogs } from '../backends/backend.ts'
+import { LEVELS, SILENT, type Level } from '../task/level.ts'
 import { clip, plainFields } from '../task/plain-data.ts'
 import type { Json } from '../task/json.ts'
 import { attemptOf, type ContextFields, type LogLine } from '../task/record.ts'
@@ -59,11 +59,17 @@ export function createLogStore(core: Core): LogStore {
     logs.isDirty = false
     dirty.delete(live)
     if (live.isLost || live.state.owner !== core.id) return
+    const { fence } = live.state
+    if (logs.fence !== fence) {
+      logs.fence = fence
+      logs.dropped -= logs.droppedTold
+    }
+    logs.droppedTold = logs.dropped
     const patch: LogPatch = {
       id: live.id,
       position: live.position,
       owner: core.id,
-      fence: live.state.fence,
+      fence,
       lines: logs.lines,
       chunk: logs.chunk,
       dropped: logs.dropped,
@@ -119,7 +125,7 @@ export function createLogStore(core: Core): LogStore {
           message: text,
           ...(keepsExtra ? { extra: fields } : undefined),
         }
-        store(live, line, text.length + (keepsExtra ? JSON.stringify(fields).length : 0))
+        store(live, line, sizeOf(line))
       }
       if (!published) return
       const task =
@@ -159,6 +165,31 @@ export function createLogStore(core: Core): LogStore {
       bus.publish(taskProgressed(origin, live, clock.now(), progress))
     },
     flush,
+  }
+}
+
+// What a line counts towards `maxBytes`.
+function sizeOf({ message, extra }: LogLine): number {
+  return message.length + (extra === undefined ? 0 : JSON.stringify(extra).length)
+}
+
+/**
+ * Counts what earlier owners of a record have stored, so that its caps hold over recoveries. A promise unless the
+ * store answers at once. When it does not answer, the count begins anew: logs are not worth stopping a task for.
+ */
+export function countStoredLogs(core: Core, live: LiveTask): void | Promise<void> {
+  if (live.state.starts === 0 || core.options.logFloor === SILENT) return undefined
+  const count = ({ lines }: StoredLogs): void => {
+    if (lines.length === 0) return
+    live.logs.stored += lines.length
+    for (const line of lines) live.logs.bytes += sizeOf(line)
+  }
+  const failed = (error: unknown): void => core.reportBackendError('logs', error)
+  try {
+    const answer = callStore(core, 'poll', 'logs', () => core.backend.logs(live.id))
+    return answer instanceof Promise ? answer.then(count).catch(failed) : count(answer)
+  } catch (error) {
+    return failed(error)
   }
 }
 

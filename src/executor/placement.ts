@@ -8,8 +8,10 @@ import { transition } from '../task/transition.ts'
 import type { Endings } from './endings.ts'
 import type { Core, TakenOver } from './core.ts'
 import { LiveTask } from './live-task.ts'
+import { countStoredLogs } from './log-store.ts'
 import type { Registered } from './registry.ts'
 import { optionsFor } from './run-options.ts'
+import { forget } from './settle.ts'
 
 /** Hands a task to the engine, unless it was cancelled meanwhile. A promise when the engine runs it in the caller. */
 export function placeTask(core: Core, endings: Endings, live: LiveTask): void | Promise<void> {
@@ -67,8 +69,8 @@ export function takeOverRecord(
   if (state.status === 'pending') live.dueAt = Math.min(live.dueAt, core.clock.now())
   core.live.add(live)
   if (state.status !== 'running') {
-    void placeTask(core, endings, live)
-    return Promise.resolve('claimed')
+    const placed = placeTakenOver(core, endings, live)
+    return placed === undefined ? Promise.resolve('claimed') : placed.then(() => 'claimed')
   }
   const request = live.cancelRequest
   if (request !== undefined) {
@@ -81,11 +83,26 @@ export function takeOverRecord(
       const { status } = live.state
       if (isOurs && status === 'pending') {
         resolve('requeued')
-        void placeTask(core, endings, live)
+        void placeTakenOver(core, endings, live)
         return
       }
       resolve(status === 'failed' ? 'failed' : 'interrupted')
     })
+  })
+}
+
+/** Places a task that may have logged elsewhere: its log caps go on from there. Waits for the store, not for the task. */
+function placeTakenOver(core: Core, endings: Endings, live: LiveTask): void | Promise<void> {
+  const counted = countStoredLogs(core, live)
+  if (counted === undefined) {
+    void placeTask(core, endings, live)
+    return undefined
+  }
+  return counted.then(() => {
+    if (live.isLost) forget(core, live)
+    // What a closing executor has not placed yet is given up with what waits.
+    if (live.isDone || live.isSettling || core.phase === 'closing' || core.isClosed()) return
+    void placeTask(core, endings, live)
   })
 }
 

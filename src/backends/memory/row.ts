@@ -27,6 +27,8 @@ export interface RowExtras {
   cancelFence: number
   retriedBy: string | undefined
   readonly lines: LogLine[]
+  /** Lines left out under earlier fences, and under `chunkFence`. */
+  droppedBefore: number
   dropped: number
   /** The fence that `chunks` counts for. */
   chunkFence: number
@@ -40,6 +42,7 @@ export function extrasOf(row: Row): RowExtras {
     cancelFence: -1,
     retriedBy: undefined,
     lines: [],
+    droppedBefore: 0,
     dropped: 0,
     chunkFence: -1,
     chunks: 0,
@@ -65,6 +68,7 @@ export function hasChunk(row: Row, patch: LogPatch): boolean {
 export function addChunk(row: Row, patch: LogPatch): void {
   const extras = extrasOf(row)
   for (const line of patch.lines) extras.lines.push(line)
+  if (patch.fence !== extras.chunkFence) extras.droppedBefore += extras.dropped
   extras.dropped = patch.dropped
   extras.chunkFence = patch.fence
   extras.chunks = patch.chunk + 1

@@ -55,14 +55,16 @@ export function createInsert(
       // The same record again comes before its own key.
       const same = findSame(spec, text)
       if (same !== undefined) return same
-      hash = keyHash(spec.name, key.key)
-      const conflict = keys.conflict(hash, key, spec.createdAt)
-      if (conflict !== undefined) return conflict
     }
     if (spec.retryOf !== undefined && record.mayRetryAgain !== true) {
       const by = (selectRetriedBy.get(spec.retryOf) as { by: string | null } | undefined)?.by
-      // Its own id: the same insert again.
-      if (by !== undefined && by !== null && by !== spec.id) return { type: 'retried', id: by }
+      // The same insert again may come after another retry, by force.
+      if (typeof by === 'string') return findSame(spec, text) ?? { type: 'retried', id: by }
+    }
+    if (key !== undefined) {
+      hash = keyHash(spec.name, key.key)
+      const conflict = keys.conflict(hash, key, spec.createdAt)
+      if (conflict !== undefined) return conflict
     }
     const seq = nextSeq()
     const isInline = text.length <= MAX_INLINE_SPEC

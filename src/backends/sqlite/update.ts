@@ -34,7 +34,7 @@ export function createUpdate(
   const setProgress = db.prepare(
     'UPDATE tasks SET progress = ? WHERE seq = ? AND owner = ? AND fence = ?',
   )
-  const chunks = db.prepare(`SELECT lines, dropped FROM logs
+  const chunks = db.prepare(`SELECT fence, lines, dropped FROM logs
     WHERE seq = (SELECT seq FROM tasks WHERE id = ?) ORDER BY fence, chunk`)
 
   function replace(patch: StatePatch): PatchResult {
@@ -96,10 +96,12 @@ export function createUpdate(
     logs: (patches) => patches.map(append),
 
     storedLogs(id) {
-      const rows = chunks.all(id) as unknown as { lines: string; dropped: number }[]
+      const rows = chunks.all(id) as unknown as { fence: number; lines: string; dropped: number }[]
+      // Each chunk counts from the beginning of its fence.
+      const lastOfFences = rows.filter((row, index) => row.fence !== rows[index + 1]?.fence)
       return {
         lines: rows.flatMap((row) => JSON.parse(row.lines) as LogLine[]),
-        dropped: rows.at(-1)?.dropped ?? 0,
+        dropped: lastOfFences.reduce((sum, row) => sum + row.dropped, 0),
       }
     },
   }

@@ -4,6 +4,7 @@ import {
   A,
   equal,
   insertOne,
+  keyedRecord,
   newRecord,
   refused,
   specOf,
@@ -148,6 +149,47 @@ export const insertCases: readonly BackendCase[] = [
       const { spec } = await insertOne(backend, newRecord(A))
       const retry = await insertOne(backend, newRecord(A, { retryOf: spec.id, source: 'retry' }))
       equal((await backend.get(spec.id))?.retriedBy, retry.spec.id, 'retriedBy')
+    },
+  },
+  {
+    name: 'a record that was retried is not retried again, unless it may be; a refusal keeps its whole insert out',
+    async run({ backend }) {
+      await backend.open(A)
+      const { spec } = await insertOne(backend, newRecord(A))
+      const retryOf = spec.id
+      const first = newRecord(A, { retryOf })
+      const inserted = await backend.insert([first])
+      const fresh = newRecord(A)
+      const answer = await backend.insert([fresh, newRecord(A, { retryOf })])
+      const expected = [
+        { type: 'inserted', position: -1 },
+        { type: 'retried', id: first.spec.id },
+      ]
+      equal(answer, expected, 'the second retry')
+      equal(await backend.get(fresh.spec.id), undefined, 'the record beside it')
+      const forced = { ...newRecord(A, { retryOf }), mayRetryAgain: true }
+      await insertOne(backend, forced)
+      equal((await backend.get(retryOf))?.retriedBy, forced.spec.id, 'retriedBy')
+      equal(await backend.insert([first]), inserted, 'the first retry, repeated')
+      equal((await backend.get(retryOf))?.retriedBy, forced.spec.id, 'retriedBy after the repeat')
+    },
+  },
+  {
+    name: 'of several retries of one record in one insert, none goes in',
+    async run({ backend }) {
+      await backend.open(A)
+      const { spec } = await insertOne(backend, newRecord(A))
+      const first = newRecord(A, { retryOf: spec.id })
+      const answer = await backend.insert([first, newRecord(A, { retryOf: spec.id })])
+      equal(answer[1], { type: 'retried', id: first.spec.id }, 'the second answer')
+      equal((await backend.get(spec.id))?.retriedBy, undefined, 'retriedBy')
+      const keyed = keyedRecord(A, 'key')
+      const retry = { ...keyed, spec: { ...keyed.spec, retryOf: spec.id } }
+      await insertOne(backend, retry)
+      const again = keyedRecord(A, 'key')
+      const other = { ...again, spec: { ...again.spec, retryOf: spec.id } }
+      const refusal = [{ type: 'retried', id: retry.spec.id }]
+      equal(await backend.insert([other]), refusal, 'a retry that meets its key as well')
     },
   },
   {

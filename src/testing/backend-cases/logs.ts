@@ -6,7 +6,7 @@ import { A, B, endOf, equal, insertOne, newRecord, NOW, patchOf, type BackendCas
 
 export const logCases: readonly BackendCase[] = [
   {
-    name: 'lines come back in the order of fences and chunks, with the latest count of dropped ones',
+    name: 'lines come back in the order of fences and chunks, and dropped ones count per fence',
     async run({ backend }) {
       await backend.open(A)
       const first = await insertOne(backend, newRecord(A))
@@ -14,10 +14,12 @@ export const logCases: readonly BackendCase[] = [
       await backend.append([chunk(first, 0, ['a', 'b'])])
       await backend.append([chunk(first, 1, ['c'], 3)])
       await backend.update([second])
-      await backend.append([chunk({ ...first, state: second.state }, 0, ['d'], 5)])
+      const again = { ...first, state: second.state }
+      await backend.append([chunk(again, 0, ['d'], 1)])
+      await backend.append([chunk(again, 1, [], 5)])
       const logs = await backend.logs(first.spec.id)
       equal(logs.lines.map(({ message }) => message).join(''), 'abcd', 'messages')
-      equal(logs.dropped, 5, 'dropped')
+      equal(logs.dropped, 8, 'dropped')
     },
   },
   {

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { defineTask, formatLogs, taskLog } from '../../../../src/index.ts'
 import { manualClock } from '../../../../src/testing/manual-clock.ts'
 import { gate, recorded } from '../../../support/recorded.ts'
-import { stores } from '../../../support/stores.ts'
+import { joined, stores } from '../../../support/stores.ts'
 
 const stamp = (time: number): string => new Date(time).toISOString().slice(0, 19)
 
-describe.each(stores)('stored logs, on $name', ({ create }) => {
+describe.each(stores)('stored logs, on $name', ({ name, create }) => {
   it('are structured, in order, and text with stamps and retries, also one that logs nothing', async () => {
     const clock = manualClock()
     const start = clock.now()
@@ -107,6 +107,49 @@ describe.each(stores)('stored logs, on $name', ({ create }) => {
     const two = await bySize.executor.enqueue(task)
     await two.result()
     expect(await two.record()).toMatchObject({ logLines: [{}, {}, {}], logsDropped: 9 })
+  })
+
+  // Closing ends what a store that forgets holds.
+  const ends = name === 'memory' ? ['killed'] : ['killed', 'closed']
+  it.each(ends)('keep their caps and count over executors that are %s', async (end) => {
+    const open = create()
+    const isOver = gate()
+    const runs: number[] = []
+    const task = defineTask({
+      name: 't',
+      requeueOnInterrupt: true,
+      retries: 1,
+      backoff: { delay: 0 },
+      run: async (_none: undefined, { attempt }) => {
+        for (let line = 0; line < (attempt === 0 ? 600 : 1_500); line++) taskLog(`line ${line}`)
+        runs.push(attempt)
+        if (attempt === 0) throw new Error('again')
+        if (runs.length < 4) await isOver.promise
+      },
+    })
+    let id = ''
+    for (const [index, executorId] of ['a', 'b', 'c'].entries()) {
+      const backend = open()
+      const { executor } = joined({ backend, tasks: [task], id: executorId })
+      await executor.start()
+      if (id === '') id = (await executor.enqueue(task)).id
+      const count = index + 2
+      await expect.poll(() => runs.length).toBe(count)
+      const total = 600 + 1_500 * (count - 1)
+      await expect
+        .poll(async () => {
+          const record = await executor.get(id)
+          return [record?.logLines.length, record?.logsDropped]
+        })
+        .toEqual([1_000, total - 1_000])
+      if (executorId === 'c') await executor.drain()
+      else if (end === 'closed') await executor.close({ grace: 0 })
+      // For the store, its process is dead: its records are there to be adopted.
+      else await backend.close({ executorId, now: Date.now() })
+    }
+    const { executor } = joined({ backend: open(), tasks: [task], id: 'reader' })
+    expect(await executor.get(id)).toMatchObject({ status: 'succeeded', logsDropped: 4_100 })
+    isOver.open()
   })
 
   it('begin at logs.store, and none stores none; events are another matter', async () => {
