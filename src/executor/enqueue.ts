@@ -8,7 +8,7 @@ import { validateInput } from '../task/validate.ts'
 import { runAround } from './around.ts'
 import type { Attempts } from './attempt.ts'
 import type { Core } from './core.ts'
-import { createInsertion } from './insertion.ts'
+import { createInsertion, first } from './insertion.ts'
 import { draftOf, newRecord, type DraftRecord, type Origin } from './new-record.ts'
 import type { Registered } from './registry.ts'
 import { createRoom } from './room.ts'
@@ -84,9 +84,8 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
       if (checked !== undefined) await checked
       drafts.push(readRecord(registered, input, options))
     }
-    const first = requests[0]
-    if (first === undefined) return []
-    return takeIn(drafts, first)
+    const request = requests[0]
+    return request === undefined ? [] : takeIn(drafts, request)
   }
 
   /** The path of most calls, with no promise of its own: no hooks, no key, room in the queue. */
@@ -124,10 +123,6 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
   }
 
   return { one, many }
-}
-
-function first(handles: readonly TaskHandle[]): TaskHandle {
-  return handles[0] as TaskHandle
 }
 
 /** A promise only when the schema is asynchronous; otherwise throws at once. */

@@ -10,7 +10,7 @@ import {
   IdempotencyMismatchError,
 } from '../task/errors.ts'
 import type { TaskSpec } from '../task/record.ts'
-import { stringMap } from '../task/tags.ts'
+import { CARRIER_LIMITS, stringMap } from '../task/tags.ts'
 import { transition } from '../task/transition.ts'
 import type { Attempts } from './attempt.ts'
 import type { Core } from './core.ts'
@@ -22,7 +22,6 @@ import { placeTask } from './placement.ts'
 
 /** How often an insert is repeated when the store does not answer, and how long in all. */
 const INSERT_DELAYS_MS = [50, 150, 400]
-const CARRIER_LIMITS = { maxEntries: 16, maxKeyLength: 64, maxValueLength: 8_192 }
 
 export interface Insertion {
   /** Inserts one record without a key; in the caller's turn when the store answers at once. */
@@ -262,7 +261,8 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
   return { insertNow, insert }
 }
 
-function first(handles: readonly TaskHandle[]): TaskHandle {
+/** The handle of an insertion of one. */
+export function first(handles: readonly TaskHandle[]): TaskHandle {
   return handles[0] as TaskHandle
 }
 

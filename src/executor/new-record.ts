@@ -18,7 +18,7 @@ import type {
 } from '../task/record.ts'
 import { EXECUTION_OPTION_NAMES, resolveOptions, storedOptions } from '../task/resolve-options.ts'
 import { ignoreRejection } from '../task/reading.ts'
-import { stringMap } from '../task/tags.ts'
+import { CARRIER_LIMITS, stringMap } from '../task/tags.ts'
 import type { Core } from './core.ts'
 import { inputHash } from './input-hash.ts'
 import { ID_PATTERN } from './options.ts'
@@ -47,7 +47,6 @@ export interface Origin {
 }
 
 const API: Origin = { source: 'api' }
-const CARRIER_LIMITS = { maxEntries: 16, maxKeyLength: 64, maxValueLength: 8_192 }
 const MAX_KEY_LENGTH = 512
 /** The last instant that a Date can hold. */
 const MAX_TIME = 8.64e15

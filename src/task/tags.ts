@@ -22,6 +22,12 @@ export const HEADER_LIMITS: StringMapLimits = {
   maxKeyLength: 128,
   maxValueLength: 8_192,
 }
+/** Of a trace carrier: `traceparent`, `tracestate`, `baggage` and their like. */
+export const CARRIER_LIMITS: StringMapLimits = {
+  maxEntries: 16,
+  maxKeyLength: 64,
+  maxValueLength: 8_192,
+}
 
 export const EMPTY_MAP: Readonly<Record<string, string>> = Object.freeze({})
 
