@@ -19,7 +19,7 @@ export interface EngineItem {
   readonly queue: string
   /** Higher first. */
   readonly priority: number
-  /** Insertion order; orders equals. */
+  /** Insertion order; orders equals of one queue. */
   readonly position: number
   /** Epoch milliseconds; not before. */
   readonly dueAt: number
@@ -67,7 +67,8 @@ export interface Engine<Item extends EngineItem = EngineItem> {
    */
   reserve(item: Item): boolean
   /**
-   * Takes an item in. It runs when it is due and has a slot: by priority downwards, then by position.
+   * Takes an item in. It runs when it is due and has a slot: by priority downwards; among equals the queues take turns, and
+   * within a queue it goes by position.
    * A promise, when there is one, settles when the caller of enqueue shall go on (the inline engine: after the run).
    */
   add(item: Item): void | Promise<void>
@@ -91,6 +92,17 @@ export interface Engine<Item extends EngineItem = EngineItem> {
   /** Limits have changed: look again. */
   refresh(): void
   stats(): EngineStats
+  /**
+   * Items of this queue that have not been run, due or not, without those that wait for their own task's limit. Absent, as
+   * the next three, in an engine that takes in whatever comes.
+   */
+  heldIn?(queue: string): number
+  /** Items of this task that wait aside because it is at its own limit. */
+  setAside?(name: string): number
+  /** The priority of the item of this queue that would go last of those that are due; `undefined` when none is. */
+  lastPriority?(queue: string): number | undefined
+  /** Takes out those of this queue that would go last, all but the first `keep` of those that are due. */
+  shed?(queue: string, keep: number): readonly Item[]
   /** `stats().waiting`, for asking at every enqueue. */
   readonly waiting: number
   /** As `waiting`, with those that are not due yet. */

@@ -2,11 +2,15 @@
 
 import type { Deadline } from '../../task/timer-queue.ts'
 import type { Engine, EngineHost, EngineItem } from '../engine.ts'
-import { createReadyQueue, goesBefore, type ReadyQueue } from './ready-queue.ts'
+import { createLanes } from './lanes.ts'
+import { createReadyQueue, type ReadyQueue } from './ready-queue.ts'
 
-/** Runs attempts in this process, at most `concurrency` at once, by priority, then in order of insertion. */
+/**
+ * Runs attempts in this process, at most `concurrency` at once: by priority, then the queues in turns, each in order of
+ * insertion.
+ */
 export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item> {
-  const ready = createReadyQueue<Item>()
+  const ready = createLanes<Item>()
   // Tasks at a limit of their own wait aside, so that they hold up no other task.
   const limited = new Map<string, { active: number; waiting: ReadyQueue<Item> }>()
   const later = new Map<Item, Deadline>()
@@ -76,9 +80,11 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
       const own = limitOf(item.name)
       if (own !== undefined && own.active >= host.taskConcurrency(item.name)) {
         own.waiting.push(item)
+        ready.left(item)
         aside += 1
         continue
       }
+      ready.left(item)
       take(item)
       void host.run(item)
     }
@@ -91,6 +97,7 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
       const item = own.waiting.pop()
       if (item === undefined) return
       aside -= 1
+      ready.arrived(item)
       ready.push(item)
     }
   }
@@ -98,6 +105,19 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
   function enter(item: Item): void {
     ready.push(item)
     if (active < host.concurrency()) schedulePump()
+  }
+
+  function remove(item: Item): boolean {
+    const deadline = later.get(item)
+    deadline?.cancel()
+    if (deadline === undefined ? ready.remove(item) : later.delete(item)) {
+      ready.left(item)
+      return true
+    }
+    const own = limited.get(item.name)
+    if (own?.waiting.remove(item) !== true) return false
+    aside -= 1
+    return true
   }
 
   function removeAll(): readonly Item[] {
@@ -116,14 +136,14 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
     },
     reserve(item) {
       if (paused || stopped || active >= host.concurrency()) return false
-      const next = ready.peek()
-      if (next !== undefined && goesBefore(next, item)) return false
+      if (ready.isBehind(item)) return false
       if (isAtOwnLimit(item.name)) return false
       take(item)
       return true
     },
     add(item) {
       if (stopped) return
+      ready.arrived(item)
       const delayMs = item.dueAt - host.clock.now()
       if (delayMs <= 0) {
         enter(item)
@@ -136,19 +156,7 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
       }
       later.set(item, host.timers.after(delayMs, come, item.keepAlive))
     },
-    remove(item) {
-      const deadline = later.get(item)
-      if (deadline !== undefined) {
-        deadline.cancel()
-        later.delete(item)
-        return true
-      }
-      if (ready.remove(item)) return true
-      const own = limited.get(item.name)
-      if (own?.waiting.remove(item) !== true) return false
-      aside -= 1
-      return true
-    },
+    remove,
     release: give,
     lend(item) {
       lent.add(item)
@@ -179,6 +187,10 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
       schedulePump()
     },
     stats: () => ({ active, waiting: ready.size + aside, scheduled: later.size }),
+    heldIn: ready.heldIn,
+    setAside: (name) => limited.get(name)?.waiting.size ?? 0,
+    lastPriority: ready.lastPriority,
+    shed: ready.shed,
     get waiting() {
       return ready.size + aside
     },

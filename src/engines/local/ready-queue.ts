@@ -8,6 +8,8 @@ export interface ReadyQueue<Item extends EngineItem> {
   push(item: Item): void
   peek(): Item | undefined
   pop(): Item | undefined
+  /** An item that nothing here goes after; `undefined` when that is not known, or there is none. */
+  last(): Item | undefined
   remove(item: Item): boolean
   removeAll(): Item[]
 }
@@ -122,6 +124,14 @@ export function createReadyQueue<Item extends EngineItem>(): ReadyQueue<Item> {
       }
       if (removed.size > 0) sweep()
       return item
+    },
+    last() {
+      // What is early goes before something in the ring, as long as that is there.
+      for (let index = ring.length - 1; index >= head; index--) {
+        const item = ring[index] as Item
+        if (!removed.has(item)) return item
+      }
+      return undefined
     },
     remove(item) {
       if (removed.has(item)) return false
