@@ -14,6 +14,7 @@ export function answersTo(
   results: readonly PatchResult[],
 ): readonly WriteResult[] {
   return results.map((result, index) => {
+    if (result === 'cancelled') return 'cancelled'
     if (result !== 'stale') return 'ok'
     const patch = patches[index]
     for (let later = index + 1; later < results.length; later++) {

@@ -93,6 +93,8 @@ export interface StatePatch {
   readonly state: TaskState
   /** True for an end that frees the idempotency key: failed, cancelled, interrupted, expired. */
   readonly freesKey: boolean
+  /** For the start of a task that waited: refused as `cancelled`, with nothing written, when a cancel was asked for. */
+  readonly unlessCancelled?: boolean | undefined
 }
 
 /** Log lines and progress of one running record, since the last append. */
@@ -109,14 +111,26 @@ export interface LogPatch {
   readonly progress?: Progress | undefined
 }
 
-/** `stale`: the writer no longer owns the record, and nothing was written. */
-export type WriteResult = 'ok' | 'stale'
+/**
+ * `stale`: the writer no longer owns the record, and nothing was written. `cancelled`: a patch with `unlessCancelled`
+ * met a cancel request, and nothing was written.
+ */
+export type WriteResult = 'ok' | 'stale' | 'cancelled'
 
 export interface ClaimQuery {
   /** Only tasks of these names: an executor claims what it can run. */
   readonly names: readonly string[]
   readonly queue?: string | undefined
+  /** In all. */
   readonly limit: number
+  /** Of each queue; `queueLimits` says it for some of them. Default: no limit but that of all. */
+  readonly queueLimit?: number | undefined
+  readonly queueLimits?: ReadonlyMap<string, number> | undefined
+  /**
+   * Epoch milliseconds: scheduled and retrying records whose `state.dueAt` lies after it stay, whatever their priority. A
+   * pending one is due, whatever its `dueAt` says: it was when that was written.
+   */
+  readonly dueBefore: number
 }
 
 /** A cancel that somebody asked for and this owner has to carry out. */
@@ -131,6 +145,8 @@ export type BeatResult =
 
 /** How long finished records stay. */
 export interface Retention {
+  /** Only records that ended so are looked at, counted and removed; all of them unless given. */
+  readonly status?: readonly Status[] | undefined
   /** Finished before this instant (epoch milliseconds) goes. */
   readonly endedBefore: number
   /** At most this many finished records stay, the newest. */
@@ -156,6 +172,11 @@ export interface RecordQuery {
   readonly parentId?: string | undefined
   readonly createdAfter?: number | undefined
   readonly createdBefore?: number | undefined
+  /**
+   * Text that the id, name, label, a tag's value, or the error's name or message contains, whatever the case of ASCII
+   * letters. Looked for record by record.
+   */
+  readonly text?: string | undefined
   /** From 1 to 200. */
   readonly limit: number
   /** Answers from after this position on, in the direction of `order`. */
@@ -164,10 +185,21 @@ export interface RecordQuery {
   readonly order: 'newest' | 'oldest'
 }
 
+/** Some of the matching records. */
+export interface RecordList {
+  /** By position, at most `limit`. Logs are not among them. */
+  readonly records: readonly StoredRecord[]
+  /**
+   * Where to go on, as `after` of the next query; `undefined` at the end. A store may look at so many records per call
+   * and no more, so that a rare match among millions stalls nobody: a list can be short, or empty, and go on.
+   */
+  readonly next: number | undefined
+}
+
 /** Queries for people and dashboards; optional, never on a task's path. */
 export interface RecordQueries {
-  /** Matching records, by position. Logs are not among them. */
-  list(query: RecordQuery): readonly StoredRecord[] | Promise<readonly StoredRecord[]>
+  /** Matching records, by position. */
+  list(query: RecordQuery): RecordList | Promise<RecordList>
   /** How many records have each status. */
   countByStatus(): Readonly<Record<Status, number>> | Promise<Readonly<Record<Status, number>>>
 }
@@ -194,7 +226,8 @@ export interface Backend {
    *
    * None is inserted when any of them meets an `existing` key or a `duplicate` id or was `retried`, be it by an earlier
    * record of the same call: the answer has one result per record, in order, and those that would have gone in say
-   * `inserted` with position −1. A `state.owner` that has not opened this backend is refused with reason `closed`. A key held by a record that
+   * `inserted` with position −1. A `state.owner` that has not opened this backend is refused with reason `closed`,
+   * and one whose registration the store has ended (its records were given away) with reason `lease_lost`. A key held by a record that
    * ended failed, cancelled, interrupted or expired is free. `takeOverFrom` moves a key from that record.
    * A spec with `retryOf` also sets `retriedBy` on that record; when it is set, the insert is refused as `retried`, unless
    * `mayRetryAgain`: of several that retry one record at once, one goes in. Repeating an insert of the same records answers
@@ -205,7 +238,8 @@ export interface Backend {
   /**
    * Takes unowned, live records that are not held: sets the owner, adds one to the fence, keeps the status.
    *
-   * Best first: by priority downwards, then by position. A record is given to one caller only.
+   * Best first: by priority downwards, then by position, among those due by `dueBefore`. A record is given to one
+   * caller only.
    */
   claim(owner: Owner, query: ClaimQuery): readonly StoredRecord[] | Promise<readonly StoredRecord[]>
 

@@ -3,7 +3,7 @@
 import { InvalidOptionsError } from '../task/errors.ts'
 import { readFields } from '../task/reading.ts'
 import type { StoredRecord } from '../task/record.ts'
-import { isTerminal } from '../task/status.ts'
+import { isTerminal, STATUSES, type Status } from '../task/status.ts'
 import { answersTo, type PatchResult } from './answer.ts'
 import type { Backend, InsertResult, NewRecord, StatePatch, WriteResult } from './backend.ts'
 import { createListeners } from './listeners.ts'
@@ -22,6 +22,8 @@ export interface MemoryBackendOptions {
 
 const OK: readonly WriteResult[] = Object.freeze(['ok'] as const)
 const STALE: readonly WriteResult[] = Object.freeze(['stale'] as const)
+const CANCELLED: readonly WriteResult[] = Object.freeze(['cancelled'] as const)
+const TERMINAL: readonly Status[] = STATUSES.filter(isTerminal)
 
 /** So many records leave before the table is made anew. */
 const RENEW_AFTER = 512
@@ -111,6 +113,9 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
     const { state } = patch
     if (row.state === state) return 'again'
     if (row.state.owner !== patch.owner || row.state.fence !== patch.fence) return 'stale'
+    if (patch.unlessCancelled === true && row.extras?.cancelRequest !== undefined) {
+      return 'cancelled'
+    }
     row.state = state
     if (state.owner === null) leave(row)
     if (patch.freesKey && row.spec.idempotencyKey !== undefined) {
@@ -145,6 +150,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
 
     claim(owner, query) {
       owners.check(owner.executorId, 'claim')
+      if (unowned.makeDue(query)) nudge()
       return unowned.best(query).map((row) => take(row, owner.executorId))
     },
 
@@ -153,7 +159,8 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       for (const patch of patches) owners.check(patch.owner, 'update')
       const first = patches[0]
       if (patches.length !== 1 || first === undefined) return answersTo(patches, patches.map(apply))
-      return apply(first) === 'stale' ? STALE : OK
+      const result = apply(first)
+      return result === 'stale' ? STALE : result === 'cancelled' ? CANCELLED : OK
     },
 
     append(patches) {
@@ -236,12 +243,13 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       return { lines: [...extras.lines], dropped: extras.droppedBefore + extras.dropped }
     },
 
-    sweep({ endedBefore, maxFinished, limit, now }) {
+    sweep({ status = TERMINAL, endedBefore, maxFinished, limit, now }) {
       owners.checkAny('sweep')
       keys.expire(now)
+      const statuses = status === TERMINAL ? TERMINAL : [...new Set(status)]
       let removed = 0
       while (removed < limit) {
-        const row = finished.shift(endedBefore, maxFinished)
+        const row = finished.shift(statuses, endedBefore, maxFinished)
         if (row === undefined) break
         rows.delete(row.spec.id)
         const { name, id, idempotencyKey } = row.spec

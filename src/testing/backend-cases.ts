@@ -2,6 +2,7 @@
 
 import type { BackendCase } from './backend-cases/case.ts'
 import { claimCases } from './backend-cases/claim.ts'
+import { dueCases } from './backend-cases/due.ts'
 import { durableCases } from './backend-cases/durable.ts'
 import { hostileCases } from './backend-cases/hostile.ts'
 import { insertCases } from './backend-cases/insert.ts'
@@ -25,6 +26,7 @@ export const backendCases: readonly BackendCase[] = [
   ...updateCases,
   ...logCases,
   ...claimCases,
+  ...dueCases,
   ...ownerCases,
   ...keyCases,
   ...retentionCases,

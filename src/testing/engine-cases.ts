@@ -228,6 +228,33 @@ export const engineCases: readonly EngineCase[] = [
     true,
   ),
   engineCase(
+    'gives queues their turns among equal priorities, each in order of insertion',
+    async ({ create }) => {
+      const ran: string[] = []
+      const note = task('note', (input) => void ran.push(String(input)))
+      const { executor } = create([note], 1)
+      await executor.start()
+      executor.pause()
+      for (let n = 0; n < 20; n++) await executor.enqueue(note, `bulk ${n}`, { queue: 'bulk' })
+      for (let n = 0; n < 5; n++) await executor.enqueue(note, `mail ${n}`, { queue: 'mail' })
+      await executor.enqueue(note, 'urgent', { queue: 'mail', priority: 1 })
+      executor.resume()
+      await executor.drain()
+      assert.equal(ran[0], 'urgent')
+      const of = (queue: string): string[] => ran.filter((text) => text.startsWith(queue))
+      assert.deepEqual(
+        of('bulk'),
+        Array.from({ length: 20 }, (_, n) => `bulk ${n}`),
+      )
+      assert.deepEqual(
+        of('mail'),
+        Array.from({ length: 5 }, (_, n) => `mail ${n}`),
+      )
+      assert.ok(ran.indexOf('mail 4') <= 12, `the other queue was starved: ${ran.join(', ')}`)
+    },
+    true,
+  ),
+  engineCase(
     'gives a slot back when the body is over, not when the attempt is',
     async ({ create }) => {
       let end: (() => void) | undefined

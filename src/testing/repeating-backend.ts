@@ -5,8 +5,10 @@ import { BackendUnavailableError } from '../task/errors.ts'
 import type { StoredRecord } from '../task/record.ts'
 
 const MAX_TRIES = 50
+const FINAL: ReadonlySet<string> = new Set(['closed', 'lease_lost'])
 
-/** `inner`, with every rejected call repeated until it is answered; a call that is refused as `closed` is not. */
+/** `inner`, with every rejected call repeated until it is answered; a call that is refused as `closed` or
+ * `lease_lost` is not. */
 export function repeatingBackend(inner: Backend): Backend {
   // What each executor knows that it owns: the rest of what the store says came with a lost reply.
   const known = new Set<string>()
@@ -26,7 +28,7 @@ export function repeatingBackend(inner: Backend): Backend {
       try {
         return await call()
       } catch (error) {
-        const isFinal = error instanceof BackendUnavailableError && error.reason === 'closed'
+        const isFinal = error instanceof BackendUnavailableError && FINAL.has(error.reason)
         if (isFinal || tries >= MAX_TRIES) throw error
       }
     }

@@ -1,49 +1,75 @@
-/** Finished rows in the order in which they ended: a list through the rows themselves, so that an end allocates nothing. */
+/** Finished rows in the order in which they ended: lists through the rows themselves, so that an end allocates nothing. */
 
+import { isTerminal, STATUSES, type Status } from '../../task/status.ts'
 import type { Row } from './row.ts'
 
 export interface FinishedRows {
-  readonly size: number
   add(row: Row): void
-  /** Takes the first row out if it ended before `endedBefore`, or if there are more than `maxFinished`. */
-  shift(endedBefore: number, maxFinished: number): Row | undefined
+  /**
+   * Takes out the first row that ended with one of these statuses, if it ended before `endedBefore`, or if there are
+   * more than `maxFinished` of them.
+   */
+  shift(statuses: readonly Status[], endedBefore: number, maxFinished: number): Row | undefined
+}
+
+/** Those of one status. */
+interface List {
+  first: Row | undefined
+  last: Row | undefined
+  size: number
 }
 
 export function createFinishedRows(): FinishedRows {
-  let first: Row | undefined
-  let last: Row | undefined
-  let size = 0
+  const lists = Object.fromEntries(
+    STATUSES.filter(isTerminal).map((status) => [status, newList()]),
+  ) as Partial<Record<Status, List>>
 
   return {
-    get size() {
-      return size
-    },
     add(row) {
-      size += 1
-      if (last === undefined) {
-        first = last = row
+      const list = (lists[row.state.status] ??= newList())
+      const { first, last } = list
+      list.size += 1
+      if (first === undefined || last === undefined) {
+        list.first = list.last = row
       } else if (endOf(last) <= endOf(row)) {
         last.nextFinished = row
-        last = row
+        list.last = row
       } else {
-        first = insertSorted(first as Row, row)
+        list.first = insertSorted(first, row)
       }
     },
-    shift(endedBefore, maxFinished) {
-      const row = first
-      if (row === undefined || (size <= maxFinished && endOf(row) >= endedBefore)) return undefined
-      first = row.nextFinished
-      if (first === undefined) last = undefined
+    shift(statuses, endedBefore, maxFinished) {
+      let size = 0
+      let oldest: List | undefined
+      for (const status of statuses) {
+        const list = lists[status]
+        if (list?.first === undefined) continue
+        size += list.size
+        if (oldest?.first === undefined || endedFirst(list.first, oldest.first)) oldest = list
+      }
+      const row = oldest?.first
+      if (oldest === undefined || row === undefined) return undefined
+      if (size <= maxFinished && endOf(row) >= endedBefore) return undefined
+      oldest.first = row.nextFinished
+      if (oldest.first === undefined) oldest.last = undefined
       // A dead old row that points at a young one would carry it, and all after it, into the old generation.
       row.nextFinished = undefined
-      size -= 1
+      oldest.size -= 1
       return row
     },
   }
 }
 
+function newList(): List {
+  return { first: undefined, last: undefined, size: 0 }
+}
+
 function endOf(row: Row): number {
   return row.state.endedAt ?? 0
+}
+
+function endedFirst(a: Row, b: Row): boolean {
+  return endOf(a) === endOf(b) ? a.position < b.position : endOf(a) < endOf(b)
 }
 
 /** The clock went back: the row belongs somewhere before the last one. */

@@ -2,7 +2,8 @@
 
 import type { StoredRecord } from '../../task/record.ts'
 import { STATUSES, type Status } from '../../task/status.ts'
-import type { RecordQueries, RecordQuery } from '../backend.ts'
+import type { RecordList, RecordQueries, RecordQuery } from '../backend.ts'
+import { textFilter } from '../text-filter.ts'
 import type { Owners } from './owners.ts'
 import { snapshot, type Row } from './row.ts'
 
@@ -20,14 +21,32 @@ export function rowQueries(rows: () => ReadonlyMap<string, Row>, owners: Owners)
   }
 }
 
-function listRows(rows: Iterable<Row>, query: RecordQuery): readonly StoredRecord[] {
+/** So many rows are looked at by one call; searching one for a text takes longer. */
+const MAX_ROWS = 200_000
+const MAX_SEARCHED_ROWS = 20_000
+
+function listRows(rows: Iterable<Row>, query: RecordQuery): RecordList {
+  const { limit, text } = query
   const ordered = query.order === 'oldest' ? rows : [...rows].toReversed()
-  const found: StoredRecord[] = []
+  const hasText = text === undefined ? undefined : textFilter(text)
+  const records: StoredRecord[] = []
+  let left = hasText === undefined ? MAX_ROWS : MAX_SEARCHED_ROWS
   for (const row of ordered) {
-    if (found.length >= query.limit) break
-    if (matches(row, query)) found.push(snapshot(row))
+    if (isPassed(row, query)) continue
+    if (matches(row, query) && hasText?.(row) !== false) {
+      if (records.length >= limit) return { records, next: records.at(-1)?.position }
+      records.push(snapshot(row))
+    }
+    left -= 1
+    if (left === 0) return { records, next: row.position }
   }
-  return found
+  return { records, next: undefined }
+}
+
+/** Whether it comes before the place where the list goes on. */
+function isPassed({ position }: Row, { after, order }: RecordQuery): boolean {
+  if (after === undefined) return false
+  return order === 'oldest' ? position <= after : position >= after
 }
 
 function countRows(rows: Iterable<Row>): Record<Status, number> {
@@ -36,10 +55,7 @@ function countRows(rows: Iterable<Row>): Record<Status, number> {
   return counts
 }
 
-function matches({ position, spec, state }: Row, query: RecordQuery): boolean {
-  if (query.after !== undefined) {
-    if (query.order === 'oldest' ? position <= query.after : position >= query.after) return false
-  }
+function matches({ spec, state }: Row, query: RecordQuery): boolean {
   return (
     (query.status === undefined || query.status.includes(state.status)) &&
     (query.name === undefined || query.name === spec.name) &&

@@ -2,6 +2,7 @@
 
 import type { Backend, Owner, RecordQuery } from '../backend.ts'
 import { createListeners } from '../listeners.ts'
+import { GROUP_ROWS } from './commit-queue.ts'
 import { createMembers } from './members.ts'
 import { checkSettings, type SqliteBackendOptions } from './options.ts'
 import { lockPath, probeLock, removeLock } from './owner-lock.ts'
@@ -19,8 +20,8 @@ import type { Store } from './store.ts'
  */
 export function sqliteBackend(path: string, options: SqliteBackendOptions = {}): Backend {
   const settings = checkSettings(path, options)
-  const members = createMembers(settings)
   const { nudge, onUnowned } = createListeners()
+  const members = createMembers(settings, () => nudge())
 
   /** Runs `work` with the next group, for the executor that calls. */
   async function run<T>(
@@ -33,9 +34,21 @@ export function sqliteBackend(path: string, options: SqliteBackendOptions = {}):
     return store.queue.run(operation, 1, () => work(store, members.number(executorId)))
   }
 
-  async function read<T>(operation: string, work: (store: Store) => T): Promise<T> {
+  /** As `run`, for calls that may give records to the caller. */
+  function runOnLease<T>(
+    operation: string,
+    owner: Owner,
+    work: (store: Store, number: number) => T,
+  ): Promise<T> {
+    return run(operation, owner, (store, number) => {
+      store.lease.check(number, owner.executorId, operation)
+      return work(store, number)
+    })
+  }
+
+  async function read<T>(operation: string, work: (store: Store) => T, rows = 1): Promise<T> {
     const store = members.store(operation)
-    return store.queue.read(operation, () => work(store))
+    return store.queue.read(operation, () => work(store), rows)
   }
 
   /** What `call` answers; a rejection when it throws. */
@@ -62,8 +75,9 @@ export function sqliteBackend(path: string, options: SqliteBackendOptions = {}):
       maxQueued: Infinity,
     },
     queries: {
-      list: (query: RecordQuery) => read('list', ({ queries }) => queries.list(query)),
-      countByStatus: () => read('countByStatus', ({ queries }) => queries.countByStatus()),
+      list: (query: RecordQuery) => read('list', ({ queries }) => queries.list(query), GROUP_ROWS),
+      countByStatus: () =>
+        read('countByStatus', ({ queries }) => queries.countByStatus(), GROUP_ROWS),
     },
 
     open: (owner) => members.join(owner),
@@ -82,7 +96,13 @@ export function sqliteBackend(path: string, options: SqliteBackendOptions = {}):
       })
     },
 
-    claim: (owner, query) => run('claim', owner, ({ claim }, number) => claim.claim(number, query)),
+    async claim(owner, query) {
+      const { records, isMoreDue } = await runOnLease('claim', owner, ({ claim }, number) =>
+        claim.claim(number, query),
+      )
+      if (isMoreDue) nudge()
+      return records
+    },
 
     update(patches) {
       return answering(() => {
@@ -104,7 +124,7 @@ export function sqliteBackend(path: string, options: SqliteBackendOptions = {}):
     },
 
     requestCancel: (owner, id, request) =>
-      run('requestCancel', owner, ({ claim }, number) =>
+      runOnLease('requestCancel', owner, ({ claim }, number) =>
         claim.cancel(number, owner.executorId, id, request),
       ),
 
@@ -129,13 +149,17 @@ export function sqliteBackend(path: string, options: SqliteBackendOptions = {}):
       const lock = lockPath(settings.path, deadOwner)
       // It may have come back since it was found dead.
       if (members.has(deadOwner) || probeLock(Database, lock) === 'held') return []
-      const { records, isForgotten } = await run('adopt', owner, ({ claim, owners }, number) => {
-        const dead = owners.find(deadOwner)
-        if (dead === undefined) return { records: [], isForgotten: true }
-        const adopted = claim.adopt(number, dead, names, limit)
-        owners.unregister(dead)
-        return { records: adopted, isForgotten: owners.isForgotten(dead) }
-      })
+      const { records, isForgotten } = await runOnLease(
+        'adopt',
+        owner,
+        ({ claim, owners }, number) => {
+          const dead = owners.find(deadOwner)
+          if (dead === undefined) return { records: [], isForgotten: true }
+          const adopted = claim.adopt(number, dead, names, limit)
+          owners.unregister(dead)
+          return { records: adopted, isForgotten: owners.isForgotten(dead) }
+        },
+      )
       if (isForgotten) removeLock(Database, lock)
       // Records of other names have lost their owner.
       nudge()

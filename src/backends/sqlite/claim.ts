@@ -4,12 +4,13 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { CancelRequest, StoredRecord } from '../../task/record.ts'
 import { isTerminal } from '../../task/status.ts'
 import type { CancelResult, ClaimQuery } from '../backend.ts'
+import { createBest } from './best.ts'
 import { recordFrom, RECORD_COLUMNS } from './record-row.ts'
 import { statusOf } from './state-text.ts'
 
 /** Runs in a transaction; owners are numbers. */
 export interface Claim {
-  claim(owner: number, query: ClaimQuery): readonly StoredRecord[]
+  claim(owner: number, query: ClaimQuery): Claimed
   adopt(
     owner: number,
     deadOwner: number,
@@ -20,23 +21,14 @@ export interface Claim {
   countUnknown(names: readonly string[]): Record<string, number>
 }
 
-interface Candidate {
-  readonly seq: number
-  readonly priority: number
+export interface Claimed {
+  readonly records: readonly StoredRecord[]
+  /** Whether more has become due than one claim looks at. */
+  readonly isMoreDue: boolean
 }
 
-const UNOWNED =
-  'tasks INDEXED BY tasks_unowned WHERE owner IS NULL AND ended_at IS NULL AND held = 0'
-
 export function createClaim(db: DatabaseSync): Claim {
-  // Each step jumps to the next queue or name in the index, however many records there are of the one before.
-  const nextQueue = db.prepare(`SELECT queue FROM ${UNOWNED} AND queue > ? ORDER BY queue LIMIT 1`)
-  const nextName = db.prepare(
-    `SELECT name FROM ${UNOWNED} AND queue = ? AND name > ? ORDER BY name LIMIT 1`,
-  )
-  const bestOf = db.prepare(`SELECT seq, priority FROM ${UNOWNED} AND queue = ? AND name = ?
-    ORDER BY priority DESC, seq LIMIT ?`)
-  const countOf = db.prepare(`SELECT count(*) AS count FROM ${UNOWNED} AND queue = ? AND name = ?`)
+  const best = createBest(db)
   const take = db.prepare('UPDATE tasks SET owner = ?, fence = fence + 1 WHERE seq = ?')
   const record = db.prepare(`SELECT ${RECORD_COLUMNS} FROM tasks WHERE seq = ?`)
   const release = db.prepare(`UPDATE tasks SET owner = NULL
@@ -48,21 +40,6 @@ export function createClaim(db: DatabaseSync): Claim {
   const claimFence = db.prepare('SELECT fence FROM cancels WHERE seq = ?')
   const setClaimFence = db.prepare('UPDATE cancels SET fence = ? WHERE seq = ?')
 
-  function textsOf(next: (after: string) => unknown, column: string): string[] {
-    const found: string[] = []
-    for (let after = ''; ;) {
-      const row = next(after) as Record<string, string> | undefined
-      const text = row?.[column]
-      if (text === undefined) return found
-      found.push(text)
-      after = text
-    }
-  }
-
-  const queues = (): string[] => textsOf((after) => nextQueue.get(after), 'queue')
-  const namesIn = (queue: string): string[] =>
-    textsOf((after) => nextName.get(queue, after), 'name')
-
   function takeAll(owner: number, seqs: readonly number[]): StoredRecord[] {
     return seqs.map((seq) => {
       take.run(owner, seq)
@@ -71,19 +48,9 @@ export function createClaim(db: DatabaseSync): Claim {
   }
 
   return {
-    claim(owner, { names, queue, limit }) {
-      const candidates: Candidate[] = []
-      for (const each of queue === undefined ? queues() : [queue]) {
-        for (const name of namesIn(each)) {
-          if (!names.includes(name)) continue
-          candidates.push(...(bestOf.all(each, name, limit) as unknown as Candidate[]))
-        }
-      }
-      candidates.sort((a, b) => b.priority - a.priority || a.seq - b.seq)
-      return takeAll(
-        owner,
-        candidates.slice(0, limit).map(({ seq }) => seq),
-      )
+    claim(owner, query) {
+      const isMoreDue = best.makeDue(query)
+      return { records: takeAll(owner, best.find(query)), isMoreDue }
     },
 
     adopt(owner, deadOwner, names, limit) {
@@ -115,16 +82,6 @@ export function createClaim(db: DatabaseSync): Claim {
       return { type: 'claimed', record: recordFrom(record.get(seq)) }
     },
 
-    countUnknown(names) {
-      const counts: Record<string, number> = {}
-      for (const queue of queues()) {
-        for (const name of namesIn(queue)) {
-          if (names.includes(name)) continue
-          const { count } = countOf.get(queue, name) as { count: number }
-          counts[name] = (counts[name] ?? 0) + count
-        }
-      }
-      return counts
-    },
+    countUnknown: (names) => best.countExcept(names),
   }
 }

@@ -5,15 +5,18 @@ import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { isBusy, refusal, unavailable } from './failure.ts'
 import type { SqliteSettings } from './options.ts'
-import { createSchema, hasSchema, pragma } from './schema.ts'
+import { bringUpToDate, pragma, schemaState } from './schema.ts'
 
 /** How long a statement waits for a lock, blocking the event loop: long enough for another's usual commit. */
-export const BUSY_TIMEOUT_MS = 10
+const BUSY_TIMEOUT_MS = 10
 const OPEN_WAIT_MS = 5_000
+/** How long another process may take to bring the file up to date: it writes every record's row of the indexes anew. */
+const MIGRATION_WAIT_MS = 120_000
 const OPEN_RETRY_MS = 50
 
 /**
- * Opens or creates the database, waiting up to 5 s while others hold it.
+ * Opens or creates the database, waiting up to 5 s while others hold it, and up to 2 min while another process brings
+ * it up to date.
  *
  * @throws {BackendUnavailableError} BACKEND_UNAVAILABLE: `cannot_open`, `not_a_database`, `foreign_database`,
  *   `newer_schema`, `corrupt`, `busy`, `read_only`, `full`, `io`
@@ -21,11 +24,15 @@ const OPEN_RETRY_MS = 50
 export async function openDatabase(settings: SqliteSettings): Promise<DatabaseSync> {
   // Loaded here: `import 'plainsight/sqlite'` alone prints no ExperimentalWarning on Node 22.
   const sqlite = await import('node:sqlite')
+  let maxWaitMs = OPEN_WAIT_MS
+  const isOld = (): void => {
+    maxWaitMs = MIGRATION_WAIT_MS
+  }
   for (let waitedMs = 0; ; waitedMs += OPEN_RETRY_MS) {
     try {
-      return openNow(sqlite.DatabaseSync, settings)
+      return openNow(sqlite.DatabaseSync, settings, isOld)
     } catch (error) {
-      if (!isBusy(error) || waitedMs >= OPEN_WAIT_MS) throw openError(error, settings.path)
+      if (!isBusy(error) || waitedMs >= maxWaitMs) throw openError(error, settings.path)
     }
     await new Promise((resolve) => {
       setTimeout(resolve, OPEN_RETRY_MS)
@@ -33,21 +40,26 @@ export async function openDatabase(settings: SqliteSettings): Promise<DatabaseSy
   }
 }
 
-function openNow(Database: typeof DatabaseSync, settings: SqliteSettings): DatabaseSync {
+function openNow(
+  Database: typeof DatabaseSync,
+  settings: SqliteSettings,
+  isOld: () => void,
+): DatabaseSync {
   const { path, durability } = settings
   const db = new Database(path)
   try {
     db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
     // Whose file it is comes first: nothing in another program's database is changed.
-    const isOurs = hasSchema(db, path)
-    if (isOurs) quickCheck(db, settings)
+    const schema = schemaState(db, path)
+    if (schema === 'old') isOld()
+    if (schema !== 'none') quickCheck(db, settings)
     const mode = pragma(db, 'journal_mode = WAL')
     if (mode !== 'wal') {
       const message = `${path} cannot use a write-ahead log (journal_mode is ${String(mode)}); put it on a local disk`
       throw refusal('cannot_open', 'open', message)
     }
     db.exec(`PRAGMA synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}`)
-    if (!isOurs) createSchema(db, path)
+    if (schema !== 'current') bringUpToDate(db, path)
     return db
   } catch (error) {
     db.close()

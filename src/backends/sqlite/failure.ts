@@ -22,7 +22,10 @@ const ADVICE: Readonly<Partial<Record<BackendErrorReason, string>>> = {
   io: 'reading or writing the file failed; check that it still exists, and the disk and its mount',
   corrupt: 'the database is damaged; stop the program and restore the file from a backup',
   full: 'the disk or its quota is full; free some space, then work goes on',
+  cannot_open:
+    'it, or a file beside it, cannot be opened; check that its directory exists and may be written to',
   not_a_database: 'the file is not a SQLite database; choose another path',
+  unknown: 'see the cause; if it comes again, check the file with PRAGMA integrity_check',
 }
 
 /** The error that says why `operation` on the database at `path` failed. One of ours stays as it is. */

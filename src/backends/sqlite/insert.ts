@@ -4,26 +4,39 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { TaskSpec } from '../../task/record.ts'
 import { isTerminal } from '../../task/status.ts'
 import type { InsertResult, NewRecord } from '../backend.ts'
+import { dueLaterAt } from '../due.ts'
 import type { CommitQueue } from './commit-queue.ts'
+import type { Counts } from './counts.ts'
+import { createCreationClock } from './creation-order.ts'
 import { createKeys, keyHash } from './keys.ts'
-import { specText, tagsText } from './spec-text.ts'
-import { stateText, statusNumber } from './state-text.ts'
+import { leaseLost, type Lease } from './lease.ts'
+import { specText, tagsText, tagText } from './spec-text.ts'
+import { heldNumber, stateText, statusNumber } from './state-text.ts'
 
-/** `ownerNumber` answers the number of an open owner. Runs in a transaction. */
+/** Runs in a transaction. */
 export type Insert = (records: readonly NewRecord[]) => readonly InsertResult[]
 
 /** Specs from this many characters on live in a table of their own: an update writes its whole row again. */
 const MAX_INLINE_SPEC = 1_500
 
+/** What an insert works with; `ownerNumber` answers the number of an open owner. */
+export interface InsertParts {
+  readonly queue: CommitQueue
+  readonly counts: Counts
+  readonly lease: Lease
+  readonly ownerNumber: (executorId: string) => number
+}
+
 export function createInsert(
   db: DatabaseSync,
-  queue: CommitQueue,
-  ownerNumber: (executorId: string) => number,
+  { queue, counts, lease, ownerNumber }: InsertParts,
 ): Insert {
   const insertTask = db.prepare(`INSERT INTO tasks
-    (seq, id, name, queue, priority, status, owner, fence, held, created_at, ended_at, parent_id, tags, key, spec, state)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`)
+    (seq, id, name, queue, priority, status, owner, fence, held, created_at, ended_at, parent_id, tags, key, spec, state,
+      due_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`)
   const insertSpec = db.prepare('INSERT INTO specs (seq, spec) VALUES (?, ?)')
+  const insertTag = db.prepare('INSERT INTO tags (tag, seq) VALUES (?, ?)')
   const selectLast = db.prepare(`SELECT max(
     (SELECT coalesce(max(seq), 0) FROM tasks), (SELECT value FROM meta WHERE key = 'lastSeq')) AS seq`)
   const selectSame = db.prepare(`SELECT seq,
@@ -34,6 +47,7 @@ export function createInsert(
   const undo = db.prepare('ROLLBACK TO batch')
   const release = db.prepare('RELEASE batch')
   const keys = createKeys(db)
+  const creation = createCreationClock(db, queue)
   // Which specs came before, to tell a repeated insert from another record of the same id.
   const given = new WeakSet<TaskSpec>()
   let lastSeq = 0
@@ -50,6 +64,13 @@ export function createInsert(
   function insertOne(record: NewRecord): InsertResult {
     const { spec, state, key } = record
     const text = specText(spec)
+    const owner = state.owner === null ? null : ownerNumber(state.owner)
+    if (owner !== null && !lease.stands(owner)) {
+      // What went in before the lease was lost is in.
+      const same = findSame(spec, text)
+      if (same?.type === 'inserted') return same
+      throw leaseLost(state.owner ?? '', 'insert')
+    }
     let hash: string | null = null
     if (key !== undefined) {
       // The same record again comes before its own key.
@@ -68,26 +89,34 @@ export function createInsert(
     }
     const seq = nextSeq()
     const isInline = text.length <= MAX_INLINE_SPEC
+    const status = statusNumber(state.status)
+    const hasEnded = isTerminal(state.status)
+    const tags = tagsText(spec.tags)
     const { changes } = insertTask.run(
       seq,
       spec.id,
       spec.name,
       spec.queue,
       spec.priority,
-      statusNumber(state.status),
-      state.owner === null ? null : ownerNumber(state.owner),
+      status,
+      owner,
       state.fence,
-      state.hold === undefined ? 0 : 1,
+      heldNumber(state),
       spec.createdAt,
-      isTerminal(state.status) ? (state.endedAt ?? 0) : null,
+      hasEnded ? (state.endedAt ?? 0) : null,
       spec.parentId ?? null,
-      tagsText(spec.tags),
+      tags,
       hash,
       isInline ? text : null,
       stateText(state),
+      dueLaterAt(state) ?? null,
     )
     if (changes === 0) return findSame(spec, text) ?? { type: 'duplicate', id: spec.id }
     if (!isInline) insertSpec.run(seq, text)
+    if (tags !== null) {
+      for (const [key, value] of Object.entries(spec.tags)) insertTag.run(tagText(key, value), seq)
+    }
+    if (hasEnded) counts.add(status, 1)
     if (key !== undefined && hash !== null) keys.hold(hash, key, seq, spec.id)
     if (spec.retryOf !== undefined) setRetriedBy.run(spec.id, spec.retryOf)
     return { type: 'inserted', position: seq }
@@ -102,10 +131,14 @@ export function createInsert(
 
   function insertAll(records: readonly NewRecord[]): readonly InsertResult[] {
     savepoint.run()
+    const counted = counts.mark()
     const seqBefore = records.length > 0 ? nextSeq() : 0
     const results = records.map(insertOne)
     const isRefused = results.some((result) => result.type !== 'inserted')
-    if (isRefused) undo.run()
+    if (isRefused) {
+      undo.run()
+      counts.backTo(counted)
+    }
     release.run()
     if (!isRefused) return results
     return results.map((result) => {
@@ -120,7 +153,9 @@ export function createInsert(
       records.length === 1 && first !== undefined ? [insertOne(first)] : insertAll(records)
     for (const [index, { spec }] of records.entries()) {
       const result = results[index]
-      if (result?.type === 'inserted' && result.position !== -1) given.add(spec)
+      if (result?.type !== 'inserted' || result.position === -1) continue
+      given.add(spec)
+      creation.note(spec.createdAt)
     }
     return results
   }

@@ -5,6 +5,7 @@ import type { Owner } from '../backend.ts'
 import { refusal } from './failure.ts'
 import type { SqliteSettings } from './options.ts'
 import { lockPath, takeLock, type OwnerLock } from './owner-lock.ts'
+import { removeStaleLocks } from './stale-locks.ts'
 import { openStore, type Store } from './store.ts'
 
 export interface Members {
@@ -22,7 +23,8 @@ export interface Members {
 const LOCK_TRIES = 20
 const LOCK_RETRY_MS = 25
 
-export function createMembers(settings: SqliteSettings): Members {
+/** `changed` is told that another connection has written. */
+export function createMembers(settings: SqliteSettings, changed: () => void): Members {
   const { path } = settings
   const open = new Set<string>()
   // A number outlives `open` until the calls that were made before the close have run.
@@ -39,10 +41,11 @@ export function createMembers(settings: SqliteSettings): Members {
     return result
   }
 
-  function closeIfUnused(): void {
+  async function closeIfUnused(): Promise<void> {
     if (open.size > 0) return
-    store?.close()
+    const unused = store
     store = undefined
+    await unused?.close()
   }
 
   function release(executorId: string): void {
@@ -63,7 +66,7 @@ export function createMembers(settings: SqliteSettings): Members {
 
   async function joinNow(owner: Owner): Promise<void> {
     const { executorId } = owner
-    store ??= await openStore(settings, number)
+    store ??= await openStore(settings, number, changed)
     const { queue, owners, Database } = store
     try {
       if (!locks.has(executorId)) {
@@ -73,10 +76,19 @@ export function createMembers(settings: SqliteSettings): Members {
       const current = numbers.get(executorId)
       numbers.set(executorId, await queue.run('open', 1, () => owners.register(owner, current)))
       open.add(executorId)
+      await cleanUp(store)
     } catch (error) {
       if (!open.has(executorId)) release(executorId)
-      closeIfUnused()
+      await closeIfUnused()
       throw error
+    }
+  }
+
+  async function cleanUp({ queue, owners, Database }: Store): Promise<void> {
+    try {
+      await removeStaleLocks(Database, path, () => queue.read('open', () => owners.ids()))
+    } catch {
+      // The next open tries again: a file too many harms nobody.
     }
   }
 
@@ -92,7 +104,7 @@ export function createMembers(settings: SqliteSettings): Members {
     }
     numbers.delete(executorId)
     release(executorId)
-    closeIfUnused()
+    await closeIfUnused()
   }
 
   return {

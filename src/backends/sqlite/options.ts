@@ -14,6 +14,11 @@ export interface SqliteBackendOptions {
    * Whether the file is checked for damage when it is opened, about 1 s per GiB. Default: up to 256 MiB.
    */
   readonly quickCheck?: boolean | undefined
+  /**
+   * Whether a thread of its own moves the write-ahead log into the database once there is much to write. Default true;
+   * false where threads are not wanted: some commits then take milliseconds longer.
+   */
+  readonly checkpointThread?: boolean | undefined
 }
 
 export interface SqliteSettings {
@@ -22,11 +27,12 @@ export interface SqliteSettings {
   readonly durability: 'process' | 'power'
   /** Files larger than this many bytes are not checked. */
   readonly quickCheckMaxBytes: number
+  readonly checkpointThread: boolean
 }
 
 const WHERE = 'sqliteBackend: '
 const QUICK_CHECK_MAX_BYTES = 256 * 1024 * 1024
-const OPTION_NAMES: ReadonlySet<string> = new Set(['durability', 'quickCheck'])
+const OPTION_NAMES: ReadonlySet<string> = new Set(['durability', 'quickCheck', 'checkpointThread'])
 
 /** @throws {InvalidOptionsError} INVALID_OPTIONS naming the option */
 export function checkSettings(path: unknown, options: unknown): SqliteSettings {
@@ -47,23 +53,32 @@ function check(path: unknown, options: unknown): SqliteSettings {
     )
   }
   if (typeof options !== 'object' || options === null) {
-    throw new InvalidOptionsError('options', 'an object { durability, quickCheck }', options, WHERE)
+    throw new InvalidOptionsError(
+      'options',
+      'an object { durability, quickCheck, checkpointThread }',
+      options,
+      WHERE,
+    )
   }
   for (const [name, value] of Object.entries(options)) {
     if (OPTION_NAMES.has(name)) continue
     throw new InvalidOptionsError(name, 'left out: there is no such option', value, WHERE)
   }
-  const { durability = 'process', quickCheck } = options as SqliteBackendOptions
+  const { durability = 'process', quickCheck, checkpointThread } = options as SqliteBackendOptions
   if (durability !== 'process' && durability !== 'power') {
     throw new InvalidOptionsError('durability', '"process" or "power"', durability, WHERE)
   }
   if (quickCheck !== undefined && typeof quickCheck !== 'boolean') {
     throw new InvalidOptionsError('quickCheck', 'true or false', quickCheck, WHERE)
   }
+  if (checkpointThread !== undefined && typeof checkpointThread !== 'boolean') {
+    throw new InvalidOptionsError('checkpointThread', 'true or false', checkpointThread, WHERE)
+  }
   return {
     path: isAbsolute(path) ? path : resolve(path),
     durability,
     quickCheckMaxBytes:
       quickCheck === undefined ? QUICK_CHECK_MAX_BYTES : quickCheck ? Infinity : -1,
+    checkpointThread: checkpointThread ?? true,
   }
 }

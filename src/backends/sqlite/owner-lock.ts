@@ -4,17 +4,22 @@
  */
 
 import { hash } from 'node:crypto'
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { isBusy } from './failure.ts'
 
 export interface OwnerLock {
   /** Removes the file and lets go. */
   release(): void
+  /** Lets go, and leaves the file. */
+  letGo(): void
 }
 
 /** `missing`: there is no file, or it cannot be locked here, so the lock tells nothing. */
 export type LockState = 'held' | 'free' | 'missing'
+
+const LOCK_SUFFIX = /^[0-9a-f]{24}\.lock$/
 
 /** Beside the database. Hashed, because ids may differ by case only, and hold characters that file names may not. */
 export function lockPath(databasePath: string, executorId: string): string {
@@ -54,7 +59,17 @@ function lockOn(db: DatabaseSync, path: string): OwnerLock {
       // Where an open file cannot be removed.
       removeFile(path)
     },
+    letGo: () => db.close(),
   }
+}
+
+/** Every lock file beside the database. */
+export function lockFiles(databasePath: string): string[] {
+  const prefix = `${basename(databasePath)}-`
+  const directory = dirname(databasePath)
+  return readdirSync(directory)
+    .filter((name) => name.startsWith(prefix) && LOCK_SUFFIX.test(name.slice(prefix.length)))
+    .map((name) => join(directory, name))
 }
 
 /** Whether somebody holds the lock at `path`. */

@@ -18,6 +18,7 @@ export interface Owners {
   beat(number: number, now: number): BeatResult
   /** Every owner but this one. */
   others(number: number): readonly OwnerRow[]
+  ids(): readonly string[]
   find(executorId: string): number | undefined
   /** Ends a registration: a beat of this owner is answered `lost`. Its number stays while it has records. */
   unregister(number: number): void
@@ -40,6 +41,7 @@ export function createOwners(db: DatabaseSync): Owners {
   const removeDone = db.prepare(`DELETE FROM cancels WHERE seq IN
     (SELECT c.seq FROM cancels c CROSS JOIN tasks t ON t.seq = c.seq WHERE t.ended_at IS NOT NULL)`)
   const others = db.prepare('SELECT seq, id, registered, beat_at FROM owners WHERE seq <> ?')
+  const ids = db.prepare('SELECT id FROM owners')
   const unregister = db.prepare('UPDATE owners SET registered = 0 WHERE seq = ?')
   const forget = db.prepare(`DELETE FROM owners
     WHERE seq = ? AND NOT EXISTS (SELECT 1 FROM tasks WHERE owner = owners.seq)`)
@@ -69,6 +71,7 @@ export function createOwners(db: DatabaseSync): Owners {
       }
     },
     others: (number) => others.all(number) as unknown as OwnerRow[],
+    ids: () => (ids.all() as unknown as { id: string }[]).map(({ id }) => id),
     find: (executorId) => (byId.get(executorId) as { seq: number } | undefined)?.seq,
     unregister(number) {
       unregister.run(number)

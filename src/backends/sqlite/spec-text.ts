@@ -67,6 +67,11 @@ export function tagsText(tags: Tags): string | null {
   return text === '{}' ? null : text
 }
 
+/** One tag as it stands in the text of tags, and in the table of them. */
+export function tagText(key: string, value: string): string {
+  return `${JSON.stringify(key)}:${JSON.stringify(value)}`
+}
+
 export function specFrom(columns: SpecColumns, text: string): TaskSpec {
   const [headText, inputJson] = splitText(text)
   const head = headFrom<Head>(headText)

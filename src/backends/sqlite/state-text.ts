@@ -1,7 +1,8 @@
 /** A state as text: one line of JSON with what has no column, then the result as it came. */
 
-import type { AttemptRecord, Hold, TaskState } from '../../task/record.ts'
+import type { AttemptFacts, AttemptRecord, Hold, TaskState } from '../../task/record.ts'
 import type { SerializedError } from '../../task/serialized-error.ts'
+import { dueLaterAt } from '../due.ts'
 import { STATUSES, type Status } from '../../task/status.ts'
 import { headFrom, splitText, storable } from './spec-text.ts'
 
@@ -27,6 +28,8 @@ interface Head {
   readonly hold?: Hold
   readonly attemptEndedAt?: number
   readonly worker?: string
+  readonly facts?: AttemptFacts
+  readonly attemptEnd?: Pick<AttemptRecord, 'outcome' | 'reason'>
   readonly history?: readonly AttemptRecord[]
 }
 
@@ -36,6 +39,12 @@ const STATUS_NUMBERS = Object.fromEntries(
 
 export function statusNumber(status: Status): number {
   return STATUS_NUMBERS[status]
+}
+
+/** The column `held`: 0 when a claim may take it, 1 while it is held, 2 when it is due later. */
+export function heldNumber(state: TaskState): number {
+  if (state.hold !== undefined) return 1
+  return dueLaterAt(state) === undefined ? 0 : 2
 }
 
 export function statusOf(number: number): Status {
@@ -59,8 +68,17 @@ export function stateText(state: TaskState): string {
   if (state.attemptEndedAt !== undefined) text += `,"attemptEndedAt":${state.attemptEndedAt}`
   // An executor's id needs no escaping: see ID_PATTERN.
   if (state.worker !== undefined) text += `,"worker":"${state.worker}"`
+  if (state.facts !== undefined) text += `,"facts":${factsText(state.facts)}`
+  if (state.attemptEnd !== undefined) text += `,"attemptEnd":${JSON.stringify(state.attemptEnd)}`
   if (state.history !== undefined) text += `,"history":${JSON.stringify(state.history)}`
   return state.resultJson === undefined ? `${text}}` : `${text}}\n${storable(state.resultJson)}`
+}
+
+// Most have the time of their start's write, and nothing else.
+function factsText(facts: AttemptFacts): string {
+  const { persistMs, loopDelayMs, logCounts, traceContext } = facts
+  const isAlone = loopDelayMs === undefined && logCounts === undefined && traceContext === undefined
+  return persistMs !== undefined && isAlone ? `{"persistMs":${persistMs}}` : JSON.stringify(facts)
 }
 
 export function stateFrom(columns: StateColumns, owner: string | null, text: string): TaskState {
@@ -87,6 +105,8 @@ export function stateFrom(columns: StateColumns, owner: string | null, text: str
     hold: head.hold,
     attemptEndedAt: head.attemptEndedAt,
     worker: head.worker,
+    facts: head.facts,
+    attemptEnd: head.attemptEnd,
     history: head.history,
   }
 }

@@ -1,55 +1,84 @@
 /** Retention: removes finished records with all that hangs on them. Runs in a transaction. */
 
 import type { DatabaseSync } from 'node:sqlite'
+import { isTerminal, STATUSES } from '../../task/status.ts'
 import type { Retention } from '../backend.ts'
+import type { Counts } from './counts.ts'
+import { tagText } from './spec-text.ts'
+import { statusNumber } from './state-text.ts'
 
 export type Sweep = (retention: Retention) => number
 
-interface Victim {
+interface Ended {
   readonly seq: number
+  readonly ended_at: number
+}
+
+/** What a removed row tells about the rest of its record. */
+interface Removed {
+  readonly status: number
   readonly key: string | null
   readonly is_inline: number
   readonly cancel: string | null
+  readonly tags: string | null
 }
 
-export function createSweep(db: DatabaseSync): Sweep {
-  const VICTIM = 'seq, key, cancel, spec IS NOT NULL AS is_inline'
-  const oldest = db.prepare(`SELECT ${VICTIM} FROM tasks
-    WHERE ended_at IS NOT NULL ORDER BY ended_at, seq LIMIT ?`)
-  const ended = db.prepare(`SELECT ${VICTIM} FROM tasks
-    WHERE ended_at IS NOT NULL AND ended_at < ? ORDER BY ended_at, seq LIMIT ?`)
-  const count = db.prepare('SELECT count(*) AS count FROM tasks WHERE ended_at IS NOT NULL')
-  const removeTask = db.prepare('DELETE FROM tasks WHERE seq = ?')
+const TERMINAL = STATUSES.filter(isTerminal)
+
+export function createSweep(db: DatabaseSync, counts: Counts): Sweep {
+  // One part per status, merged as they are read: no more rows are looked at than are answered.
+  const part = `SELECT seq, ended_at FROM tasks INDEXED BY tasks_ended
+    WHERE ended_at IS NOT NULL AND status = ?`
+  const oldest = db.prepare(
+    `${TERMINAL.map(() => part).join(' UNION ALL ')} ORDER BY ended_at, seq LIMIT ?`,
+  )
+  const removeTask = db.prepare(`DELETE FROM tasks WHERE seq = ?
+    RETURNING status, key, spec IS NOT NULL AS is_inline, cancel, tags`)
   const removeLogs = db.prepare('DELETE FROM logs WHERE seq = ?')
   const removeSpec = db.prepare('DELETE FROM specs WHERE seq = ?')
+  const removeTag = db.prepare('DELETE FROM tags WHERE tag = ? AND seq = ?')
   const removeCancel = db.prepare('DELETE FROM cancels WHERE seq = ?')
   const removeKey = db.prepare('DELETE FROM keys WHERE key = ? AND seq = ? AND held_until <= ?')
   const orphanKey = db.prepare('UPDATE keys SET orphan = 1 WHERE key = ? AND seq = ?')
-  const expireKeys = db.prepare('DELETE FROM keys WHERE orphan = 1 AND held_until <= ?')
+  const expireKeys = db.prepare(`DELETE FROM keys WHERE key IN
+    (SELECT key FROM keys WHERE orphan = 1 AND held_until <= ? ORDER BY held_until LIMIT ?)`)
   const keepLastSeq = db.prepare(`UPDATE meta SET value = max(value, (SELECT max(seq) FROM tasks))
     WHERE key = 'lastSeq'`)
 
-  function remove({ seq, key, cancel, is_inline: isInline }: Victim, now: number): void {
-    removeTask.run(seq)
+  function remove(seq: number, now: number): void {
+    const row = removeTask.get(seq) as Removed | undefined
+    if (row === undefined) return
+    counts.add(row.status, -1)
     removeLogs.run(seq)
-    if (isInline === 0) removeSpec.run(seq)
-    if (cancel !== null) removeCancel.run(seq)
-    if (key === null) return
-    removeKey.run(key, seq, now)
-    orphanKey.run(key, seq)
+    if (row.is_inline === 0) removeSpec.run(seq)
+    if (row.cancel !== null) removeCancel.run(seq)
+    if (row.tags !== null) for (const tag of tagsOf(row.tags)) removeTag.run(tag, seq)
+    if (row.key === null) return
+    removeKey.run(row.key, seq, now)
+    orphanKey.run(row.key, seq)
   }
 
-  return ({ endedBefore, maxFinished, limit, now }) => {
-    expireKeys.run(now)
-    const surplus = (count.get() as { count: number }).count - maxFinished
-    const byCount = Math.min(limit, Math.max(0, surplus))
-    const victims = ended.all(endedBefore, limit) as unknown as Victim[]
-    // Both lists begin with the oldest: the longer one contains the other.
-    const all = victims.length >= byCount ? victims : (oldest.all(byCount) as unknown as Victim[])
-    if (all.length === 0) return 0
+  return ({ status = TERMINAL, endedBefore, maxFinished, limit, now }) => {
+    expireKeys.run(now, limit)
+    const numbers = [...new Set(status.filter(isTerminal))].map(statusNumber)
+    const surplus = counts.of(numbers) - maxFinished
+    const legs = TERMINAL.map((_, index) => numbers[index] ?? -1)
+    const candidates = oldest.all(...legs, limit) as unknown as Ended[]
+    const victims = candidates.filter((row, index) => index < surplus || row.ended_at < endedBefore)
+    if (victims.length === 0) return 0
     // A removed record's position is never given again.
     keepLastSeq.run()
-    for (const victim of all) remove(victim, now)
-    return all.length
+    for (const { seq } of victims) remove(seq, now)
+    return victims.length
+  }
+}
+
+function tagsOf(json: string): string[] {
+  try {
+    const tags = JSON.parse(json) as Record<string, string>
+    return Object.entries(tags).map(([key, value]) => tagText(key, value))
+  } catch {
+    // Damaged: rows of `tags` that lead to no record find nothing.
+    return []
   }
 }

@@ -5,7 +5,9 @@ import { isTerminal } from '../../task/status.ts'
 import { answersTo, type PatchResult } from '../answer.ts'
 import type { LogPatch, StatePatch, StoredLogs, WriteResult } from '../backend.ts'
 import type { LogLine } from '../../task/record.ts'
-import { stateText, statusNumber } from './state-text.ts'
+import { dueLaterAt } from '../due.ts'
+import type { Counts } from './counts.ts'
+import { heldNumber, stateText, statusNumber } from './state-text.ts'
 
 /** Runs in a transaction. */
 export interface Update {
@@ -14,16 +16,25 @@ export interface Update {
   storedLogs(id: string): StoredLogs
 }
 
+interface TaskRow {
+  readonly status: number
+  readonly fence: number
+  readonly owner: number | null
+  readonly state: string
+}
+
 export function createUpdate(
   db: DatabaseSync,
+  counts: Counts,
   ownerNumber: (executorId: string) => number,
 ): Update {
-  // Without `owner` and `ended_at` in it, no index has to be looked at.
-  const keepOwner = db.prepare(`UPDATE tasks SET status = ?, fence = ?, held = ?, state = ?
-    WHERE seq = ? AND owner = ? AND fence = ?`)
+  // Without `owner` and `ended_at` in it, no index changes.
+  const keepOwner =
+    db.prepare(`UPDATE tasks SET status = ?, fence = ?, held = ?, due_at = ?, state = ?
+    WHERE seq = ? AND owner = ? AND fence = ? AND (cancel IS NULL OR ? = 0)`)
   const changeOwner = db.prepare(`UPDATE tasks
-    SET status = ?, fence = ?, held = ?, state = ?, owner = ?, ended_at = ?
-    WHERE seq = ? AND owner = ? AND fence = ?`)
+    SET status = ?, fence = ?, held = ?, due_at = ?, state = ?, owner = ?, ended_at = ?
+    WHERE seq = ? AND owner = ? AND fence = ? AND (cancel IS NULL OR ? = 0)`)
   const select = db.prepare('SELECT status, fence, owner, state FROM tasks WHERE seq = ?')
   const freeKey = db.prepare(
     'DELETE FROM keys WHERE key = (SELECT key FROM tasks WHERE seq = ?) AND seq = ?',
@@ -41,38 +52,54 @@ export function createUpdate(
     const { position, fence, state } = patch
     const writer = ownerNumber(patch.owner)
     const status = statusNumber(state.status)
-    const held = state.hold === undefined ? 0 : 1
+    const held = heldNumber(state)
+    const dueAt = dueLaterAt(state) ?? null
     const text = stateText(state)
+    const unlessCancelled = patch.unlessCancelled === true ? 1 : 0
+    const endedAt = isTerminal(state.status) ? (state.endedAt ?? 0) : null
     let owner: number | null = writer
     let result
     if (state.owner === patch.owner) {
-      result = keepOwner.run(status, state.fence, held, text, position, writer, fence)
+      result = keepOwner.run(
+        status,
+        state.fence,
+        held,
+        dueAt,
+        text,
+        position,
+        writer,
+        fence,
+        unlessCancelled,
+      )
     } else {
       owner = state.owner === null ? null : ownerNumber(state.owner)
-      const endedAt = isTerminal(state.status) ? (state.endedAt ?? 0) : null
       result = changeOwner.run(
         status,
         state.fence,
         held,
+        dueAt,
         text,
         owner,
         endedAt,
         position,
         writer,
         fence,
+        unlessCancelled,
       )
     }
     if (result.changes === 0) {
-      const row = select.get(position) as
-        | { status: number; fence: number; owner: number | null; state: string }
-        | undefined
+      const row = select.get(position) as TaskRow | undefined
+      if (row === undefined) return 'stale'
       const isRepeat =
-        row?.status === status &&
+        row.status === status &&
         row.fence === state.fence &&
         row.owner === owner &&
         row.state === text
-      return isRepeat ? 'again' : 'stale'
+      if (isRepeat) return 'again'
+      // Nothing but the cancel can have been in its way.
+      return row.owner === writer && row.fence === fence ? 'cancelled' : 'stale'
     }
+    if (endedAt !== null) counts.add(status, 1)
     if (patch.freesKey) freeKey.run(position, position)
     return 'ok'
   }

@@ -12,6 +12,8 @@ export interface BackendSetup {
   readonly backend: Backend
   /** Another backend object over the same store. Left out when the store is gone with its object. */
   readonly reopen?: (() => Backend) | undefined
+  /** Makes the store give this executor's lease away, as after a long freeze. Left out where no lease can be lost. */
+  readonly loseLease?: ((executorId: string) => Promise<void>) | undefined
 }
 
 /** One promise of `backend.ts`. */

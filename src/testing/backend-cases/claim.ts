@@ -8,12 +8,13 @@ import {
   equal,
   insertOne,
   newRecord,
+  NOW,
   patchOf,
   stateOf,
   type BackendCase,
 } from './case.ts'
 
-const MAIL = { names: ['send-mail'], limit: 100 }
+const MAIL = { names: ['send-mail'], limit: 100, dueBefore: NOW }
 
 export const claimCases: readonly BackendCase[] = [
   {
@@ -30,6 +31,24 @@ export const claimCases: readonly BackendCase[] = [
       equal(ids(await backend.claim(A, { ...MAIL, limit: 3 })), ['2', '4', '1'], 'the first three')
       equal(ids(await backend.claim(A, MAIL)), ['5', '3'], 'the rest')
       equal(await backend.claim(A, MAIL), [], 'what is left')
+    },
+  },
+  {
+    name: 'a claim takes no more of a queue than its limit, the best of each',
+    async run({ backend }) {
+      await backend.open(A)
+      const of = async (queue: string, priority: number): Promise<string> =>
+        (await insertOne(backend, newRecord(null, { queue, priority }))).spec.id
+      const bulk = [await of('bulk', 9), await of('bulk', 9), await of('bulk', 8)]
+      const mail = [await of('mail', 0), await of('mail', 1), await of('mail', 0)]
+      const none = await of('none', 5)
+      const limits = { queueLimit: 2, queueLimits: new Map([['none', 0]]) }
+      const claimed = await backend.claim(A, { ...MAIL, ...limits })
+      equal(idsOf(claimed), [bulk[0], bulk[1], mail[1], mail[0]], 'two of each')
+      const more = await backend.claim(A, { ...MAIL, queueLimits: new Map([['bulk', 0]]) })
+      equal(idsOf(more), [none, mail[2]], 'without a limit, but for one queue')
+      equal(idsOf(await backend.claim(A, { ...MAIL, queueLimit: 0 })), [], 'nothing of any')
+      equal(idsOf(await backend.claim(A, MAIL)), [bulk[2]], 'what was left')
     },
   },
   {
@@ -53,7 +72,11 @@ export const claimCases: readonly BackendCase[] = [
       await insertOne(backend, newRecord(null))
       const claimed = await backend.claim(A, { ...MAIL, queue: 'slow' })
       equal(idsOf(claimed), [mail.spec.id], 'claimed')
-      equal((await backend.claim(A, { names: [], limit: 5 })).length, 0, 'claimed without names')
+      equal(
+        (await backend.claim(A, { names: [], limit: 5, dueBefore: NOW })).length,
+        0,
+        'claimed without names',
+      )
     },
   },
   {
@@ -143,7 +166,7 @@ export const claimCases: readonly BackendCase[] = [
         await insertOne(backend, newRecord(null, { name }))
       }
       equal(await backend.countUnknown(['send-mail']), { old: 2, older: 1 }, 'the counts')
-      await backend.claim(A, { names: ['old'], limit: 1 })
+      await backend.claim(A, { names: ['old'], limit: 1, dueBefore: NOW })
       equal(await backend.countUnknown(['send-mail', 'older']), { old: 1 }, 'after a claim')
     },
   },

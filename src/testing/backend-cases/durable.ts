@@ -42,7 +42,7 @@ export const durableCases: readonly BackendCase[] = [
       equal((await again.get(keyed.spec.id))?.state, end.state, 'the ended record')
       equal((await again.insert([keyedRecord(B, 'k')]))[0]?.type, 'existing', 'the key')
       equal((await again.insert([newRecord(B, { id })]))[0]?.type, 'duplicate', 'the id')
-      const claimed = await again.claim(B, { names: ['send-mail'], limit: 9 })
+      const claimed = await again.claim(B, { names: ['send-mail'], limit: 9, dueBefore: NOW })
       equal(
         claimed.map(({ spec }) => spec.id),
         [unowned.spec.id],
@@ -90,7 +90,7 @@ export const durableCases: readonly BackendCase[] = [
       const waiting = await insertOne(backend, newRecord(null))
       equal((await other.get(stored.spec.id))?.state, stored.state, 'seen by the other')
       equal(await other.deadOwners(B, NOW + 60_000), [], 'dead owners')
-      const [claimed] = await other.claim(B, { names: ['send-mail'], limit: 9 })
+      const [claimed] = await other.claim(B, { names: ['send-mail'], limit: 9, dueBefore: NOW })
       equal(claimed?.spec.id, waiting.spec.id, 'claimed by the other')
       await other.requestCancel(B, stored.spec.id, { by: 'bob' })
       const beat = { type: 'ok', cancels: [{ id: stored.spec.id, by: 'bob' }] }

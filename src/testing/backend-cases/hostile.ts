@@ -81,7 +81,7 @@ const hostile: readonly BackendCase[] = TEXTS.map(([what, text]) => ({
     const found = await backend.queries?.list({ tags: { tag }, limit: 10, order: 'newest' })
     if (found !== undefined)
       equal(
-        found.map((each) => each.spec.id),
+        found.records.map((each) => each.spec.id),
         [id],
         'found by its tag',
       )

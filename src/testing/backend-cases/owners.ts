@@ -67,7 +67,11 @@ export const ownerCases: readonly BackendCase[] = [
       const expected = { type: 'claimed', record }
       equal(await backend.requestCancel(A, spec.id, { by: 'ada' }), expected, 'the answer')
       equal(await backend.requestCancel(A, spec.id, { by: 'ada' }), expected, 'the second answer')
-      equal(await backend.claim(A, { names: NAMES, limit: 9 }), [], 'a claim after it')
+      equal(
+        await backend.claim(A, { names: NAMES, limit: 9, dueBefore: NOW }),
+        [],
+        'a claim after it',
+      )
       equal(await backend.update([endOf(record, 'cancelled')]), ['ok'], 'the end')
     },
   },
@@ -78,7 +82,7 @@ export const ownerCases: readonly BackendCase[] = [
       const stored = await insertOne(backend, newRecord(A))
       await backend.requestCancel(A, stored.spec.id, { by: 'ada' })
       await backend.update([patchOf(stored, { status: 'pending', owner: null })])
-      const [claimed] = await backend.claim(A, { names: NAMES, limit: 1 })
+      const [claimed] = await backend.claim(A, { names: NAMES, limit: 1, dueBefore: NOW })
       equal(claimed?.cancelRequest, { by: 'ada' }, 'the request')
     },
   },
@@ -133,7 +137,7 @@ export const ownerCases: readonly BackendCase[] = [
       equal(await backend.countUnknown(NAMES), { 'make-pdf': 1 }, 'the unknown')
       const cancel = await backend.requestCancel(B, spec.id, {})
       equal(cancel, { type: 'requested', owner: null }, 'a cancel of a running record')
-      const [claimed] = await backend.claim(B, { names: ['make-pdf'], limit: 1 })
+      const [claimed] = await backend.claim(B, { names: ['make-pdf'], limit: 1, dueBefore: NOW })
       equal([claimed?.state.status, claimed?.state.fence], ['running', 2], 'the claimed record')
       equal((await backend.beat(B)).type, 'ok', 'the beat')
     },
@@ -181,7 +185,38 @@ export const ownerCases: readonly BackendCase[] = [
       await refused(() => backend.update([endOf(stored)]), 'closed', 'update')
       await refused(() => backend.beat(A), 'closed', 'beat')
       await refused(() => backend.get('x'), 'closed', 'get')
-      await refused(() => backend.claim(A, { names: NAMES, limit: 1 }), 'closed', 'claim')
+      await refused(
+        () => backend.claim(A, { names: NAMES, limit: 1, dueBefore: NOW }),
+        'closed',
+        'claim',
+      )
+    },
+  },
+  {
+    name: 'an executor whose lease was lost is refused what nobody could find again, until it opens anew',
+    async run({ backend, loseLease }) {
+      if (loseLease === undefined) return
+      await backend.open(A)
+      const before = newRecord(A)
+      const stored = await insertOne(backend, before)
+      const waiting = await insertOne(backend, newRecord(null))
+      await loseLease(A.executorId)
+      equal(await backend.beat(A), { type: 'lost' }, 'the beat')
+      const query = { names: NAMES, limit: 9, dueBefore: NOW }
+      const late = newRecord(A)
+      await refused(() => backend.insert([late]), 'lease_lost', 'an insert')
+      await refused(() => backend.insert([newRecord(null), late]), 'lease_lost', 'a list')
+      await refused(() => backend.claim(A, query), 'lease_lost', 'a claim')
+      const { id } = waiting.spec
+      await refused(() => backend.requestCancel(A, id, {}), 'lease_lost', 'a cancel')
+      equal(await backend.get(late.spec.id), undefined, 'the refused record')
+      const repeated = await backend.insert([before])
+      const inserted = { type: 'inserted', position: stored.position }
+      equal(repeated, [inserted], 'a repeat of what went in before')
+      equal((await backend.insert([newRecord(null)]))[0]?.type, 'inserted', 'an unowned record')
+      await backend.open(A)
+      equal((await backend.insert([late]))[0]?.type, 'inserted', 'the record after another open')
+      equal((await backend.beat(A)).type, 'ok', 'the beat after another open')
     },
   },
   {

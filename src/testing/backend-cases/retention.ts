@@ -1,7 +1,7 @@
 /** Promises of `sweep`. */
 
-import type { LogPatch } from '../../backends/backend.ts'
-import { A, endOf, equal, insertOne, newRecord, NOW, type BackendCase } from './case.ts'
+import type { LogPatch, StatePatch } from '../../backends/backend.ts'
+import { A, endOf, equal, insertOne, newRecord, NOW, stateOf, type BackendCase } from './case.ts'
 
 const KEEP_ALL = { endedBefore: 0, maxFinished: 1_000, limit: 1_000, now: NOW }
 
@@ -89,6 +89,69 @@ export const retentionCases: readonly BackendCase[] = [
       equal(await backend.logs(spec.id), { lines: [], dropped: 0 }, 'logs')
       equal(await backend.update([endOf(stored, 'succeeded', 1)]), ['stale'], 'a late write')
       equal(await backend.append([{ ...patch, chunk: 1 }]), ['stale'], 'a late line')
+    },
+  },
+  {
+    name: 'retention by status looks at, counts and removes records of that status only',
+    async run({ backend }) {
+      await backend.open(A)
+      for (const [id, status, endedAt] of [
+        ['s-1', 'succeeded', 10],
+        ['f-1', 'failed', 20],
+        ['s-2', 'succeeded', 30],
+        ['c-1', 'cancelled', 40],
+        ['f-2', 'failed', 50],
+        ['s-3', 'succeeded', 60],
+      ] as const) {
+        const stored = await insertOne(backend, newRecord(A, { id }))
+        await backend.update([endOf(stored, status, endedAt)])
+      }
+      const left = async (): Promise<string> => {
+        const ids = ['s-1', 'f-1', 's-2', 'c-1', 'f-2', 's-3']
+        const found = await Promise.all(ids.map(async (id) => backend.get(id)))
+        return found.flatMap((record) => record?.spec.id ?? []).join(' ')
+      }
+      await backend.sweep({ ...KEEP_ALL, status: ['succeeded'], maxFinished: 2 })
+      equal(await left(), 'f-1 s-2 c-1 f-2 s-3', 'after a sweep by count')
+      await backend.sweep({ ...KEEP_ALL, status: ['failed'], endedBefore: 50 })
+      equal(await left(), 's-2 c-1 f-2 s-3', 'after a sweep by age')
+      await backend.sweep({ ...KEEP_ALL, status: ['failed', 'cancelled'], maxFinished: 1 })
+      equal(await left(), 's-2 f-2 s-3', 'after a sweep of two statuses')
+      const nothing = { ...KEEP_ALL, endedBefore: NOW, maxFinished: 0 }
+      equal(await backend.sweep({ ...nothing, status: [] }), 0, 'a sweep of no status')
+      equal(await backend.sweep({ ...nothing, status: ['running'] }), 0, 'a sweep of live records')
+      await backend.sweep({ ...KEEP_ALL, maxFinished: 1 })
+      equal(await left(), 's-3', 'after a sweep of all')
+    },
+  },
+  {
+    name: 'how many finished records stay is exact after repeats, refusals and removals',
+    async run({ backend }) {
+      await backend.open(A)
+      const ends: StatePatch[] = []
+      for (let index = 0; index < 8; index++) {
+        const stored = await insertOne(backend, newRecord(A, { id: `n-${index}` }))
+        ends.push(endOf(stored, 'succeeded', index))
+      }
+      await backend.update(ends)
+      await backend.update(ends)
+      const [first] = ends
+      if (first !== undefined) await backend.update([{ ...first, fence: 7 }, first])
+      const ended = { ...newRecord(), state: stateOf({ status: 'succeeded', endedAt: 8 }) }
+      await backend.insert([ended])
+      await backend.insert([ended])
+      const duplicate = newRecord(A, { id: 'n-0' })
+      const another = { ...newRecord(), state: ended.state }
+      equal((await backend.insert([another, duplicate]))[1]?.type, 'duplicate', 'a refused insert')
+      // Nine have ended: a count that is one too high or too low removes another number.
+      await backend.sweep({ ...KEEP_ALL, maxFinished: 5 })
+      equal(await backend.get('n-3'), undefined, 'the fourth')
+      equal((await backend.get('n-4'))?.spec.id, 'n-4', 'the fifth')
+      await backend.sweep({ ...KEEP_ALL, maxFinished: 4 })
+      equal(await backend.get('n-4'), undefined, 'the fifth after another sweep')
+      equal((await backend.get('n-5'))?.spec.id, 'n-5', 'the sixth')
+      const counts = await backend.queries?.countByStatus()
+      if (counts !== undefined) equal(counts.succeeded, 4, 'the count by status')
     },
   },
 ]

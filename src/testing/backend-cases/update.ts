@@ -1,5 +1,7 @@
 /** Promises of `update`: who may write, and that nothing half happens. */
 
+import type { NewRecord, StatePatch } from '../../backends/backend.ts'
+import type { StoredRecord } from '../../task/record.ts'
 import {
   A,
   B,
@@ -124,4 +126,60 @@ export const updateCases: readonly BackendCase[] = [
       equal((await backend.get(ours.spec.id))?.state, ours.state, 'the state of ours')
     },
   },
+  {
+    name: 'a start unless cancelled is refused once a cancel was asked for, and changes nothing',
+    async run({ backend }) {
+      await backend.open(A)
+      await backend.open(B)
+      const waiting = await insertOne(backend, waitingRecord())
+      const free = await insertOne(backend, waitingRecord())
+      await backend.requestCancel(B, waiting.spec.id, { by: 'ada' })
+      const answers = await backend.update([startOf(waiting), startOf(free)])
+      equal(answers, ['cancelled', 'ok'], 'the answers')
+      equal((await backend.get(waiting.spec.id))?.state, waiting.state, 'the state')
+      equal(await backend.update([startOf(waiting)]), ['cancelled'], 'the answer to a repeat')
+      const end = endOf(waiting, 'cancelled')
+      equal(await backend.update([end]), ['ok'], 'the end that follows')
+      equal(await backend.update([startOf(waiting)]), ['stale'], 'a start after the end')
+    },
+  },
+  {
+    name: 'a start unless cancelled that was applied is ok when it is repeated after a cancel',
+    async run({ backend }) {
+      await backend.open(A)
+      const waiting = await insertOne(backend, waitingRecord())
+      const start = startOf(waiting)
+      equal(await backend.update([start]), ['ok'], 'the start')
+      const cancel = await backend.requestCancel(A, waiting.spec.id, {})
+      equal(cancel, { type: 'requested', owner: A.executorId }, 'the cancel after it')
+      equal(await backend.update([start]), ['ok'], 'the start again')
+      const beat = { type: 'ok', cancels: [{ id: waiting.spec.id }] }
+      equal(await backend.beat(A), beat, 'what the owner hears')
+    },
+  },
+  {
+    name: 'a start unless cancelled is stale for another fence or owner, cancel or not',
+    async run({ backend }) {
+      await backend.open(A)
+      await backend.open(B)
+      const waiting = await insertOne(backend, waitingRecord())
+      await backend.requestCancel(A, waiting.spec.id, {})
+      const start = startOf(waiting)
+      const answers = await backend.update([
+        { ...start, fence: start.fence + 1 },
+        { ...start, owner: B.executorId, state: { ...start.state, owner: B.executorId } },
+      ])
+      equal(answers, ['stale', 'stale'], 'the answers')
+    },
+  },
 ]
+
+function waitingRecord(): NewRecord {
+  return { ...newRecord(A), state: stateOf({ owner: A.executorId }) }
+}
+
+function startOf(stored: StoredRecord): StatePatch {
+  const { fence } = stored.state
+  const start = patchOf(stored, { status: 'running', fence: fence + 1, starts: 1, startedAt: NOW })
+  return { ...start, unlessCancelled: true }
+}

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Backend, Owner } from '../../../src/backends/backend.ts'
 import { createCommitQueue } from '../../../src/backends/sqlite/commit-queue.ts'
 import { sqliteBackend } from '../../../src/sqlite.ts'
-import { endOf, insertOne, newRecord } from '../../../src/testing/backend-cases/case.ts'
+import { endOf, insertOne, newRecord, stateOf } from '../../../src/testing/backend-cases/case.ts'
 
 const ME: Owner = { executorId: 'me', now: 1_000 }
 
@@ -80,6 +80,35 @@ describe('group commit', () => {
     })
     for (const { spec } of neighbours) expect(await backend.get(spec.id)).toBeDefined()
     expect(await backend.get(bad.spec.id)).toBeUndefined()
+  })
+
+  test('counts of ended records are those of the rows, whatever fails beside them and in whatever turn they are asked', async () => {
+    const stored = await Promise.all(
+      Array.from({ length: 30 }, () => insertOne(backend, newRecord(ME))),
+    )
+    const ended = { ...newRecord(), state: stateOf({ status: 'expired', endedAt: 5 }) }
+    const duplicate = newRecord(ME, { id: stored[0]?.spec.id ?? '' })
+    const bad = newRecord(ME, { priority: Number.NaN })
+    const ends = stored.map((each, index) => endOf(each, index % 3 === 0 ? 'failed' : 'succeeded'))
+    const [answers, during] = await Promise.all([
+      Promise.allSettled([
+        ...ends.slice(0, 20).map(async (end) => backend.update([end])),
+        backend.insert([bad]),
+        backend.insert([ended]),
+        backend.insert([{ ...newRecord(), state: ended.state }, duplicate]),
+        backend.insert([{ ...newRecord(), state: ended.state }, bad]),
+        ...ends.slice(10).map(async (end) => backend.update([end])),
+        backend.sweep({ status: ['failed'], endedBefore: 0, maxFinished: 7, limit: 99, now: 0 }),
+      ]),
+      backend.queries?.countByStatus(),
+    ])
+    expect(answers.filter(({ status }) => status === 'rejected')).toHaveLength(2)
+    expect(during).toMatchObject({ succeeded: 20, failed: 7, expired: 1 })
+    expect(await backend.queries?.countByStatus()).toEqual(during)
+    const rows = watcher.prepare(`SELECT status, count(*) AS count FROM tasks
+      WHERE ended_at IS NOT NULL GROUP BY status ORDER BY status`)
+    const counted = watcher.prepare('SELECT * FROM counts WHERE count <> 0 ORDER BY status')
+    expect(counted.all()).toEqual(rows.all())
   })
 
   test('a bad record in a list keeps its whole list out', async () => {

@@ -104,7 +104,7 @@ describe('files that are no database of ours', () => {
     db.close()
     const { reason, message } = await refusalOf(path)
     expect(reason).toBe('newer_schema')
-    expect(message).toMatch(/schema version 99.*knows 1; upgrade plainsight/)
+    expect(message).toMatch(/schema version 99.*knows 2; upgrade plainsight/)
   })
 
   test('a damaged database is refused with a hint to the backup, unless the check is turned off', async () => {

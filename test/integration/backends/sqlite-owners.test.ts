@@ -1,11 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Backend, Owner } from '../../../src/backends/backend.ts'
-import { lockPath } from '../../../src/backends/sqlite/owner-lock.ts'
+import { DatabaseSync } from 'node:sqlite'
+import { lockPath, takeLock } from '../../../src/backends/sqlite/owner-lock.ts'
 import { sqliteBackend } from '../../../src/sqlite.ts'
 import { newRecord } from '../../../src/testing/backend-cases/case.ts'
 
@@ -123,6 +124,38 @@ describe('owners of a SQLite database', () => {
     expect(await backend.deadOwners(ME, FAR)).toEqual([])
     for (const executorId of ['Me', 'a:b', 'a.b', '..']) await other.close({ executorId, now: 0 })
     expect(lockFiles()).toHaveLength(1)
+  })
+
+  test('locks of executors that died while they opened go with the next open; held and registered ones stay', async () => {
+    const registered = await ownerProcess('registered')
+    await killed(registered)
+    const opening = takeLock(DatabaseSync, lockPath(path, 'opening'))
+    const stale = lockPath(path, 'never-registered')
+    writeFileSync(stale, '')
+    writeFileSync(`${path}-notes.lock`, 'of somebody else')
+    const second: Owner = { executorId: 'second', now: 0 }
+    await backend.open(second)
+    const expected = ['me', 'second', 'registered', 'opening'].map((id) => lockPath(path, id))
+    const left = lockFiles().map((name) => join(directory, name))
+    expect(left.toSorted()).toEqual([...expected, `${path}-notes.lock`].toSorted())
+    expect(await backend.deadOwners(ME, -1)).toEqual(['registered'])
+    if (typeof opening === 'object') opening.release()
+    await backend.close(second)
+  })
+
+  test('a lock that is being cleaned up can be taken by the executor that it belongs to', async () => {
+    const other = sqliteBackend(path)
+    for (let round = 0; round < 20; round++) {
+      const executorId = `late-${round}`
+      writeFileSync(lockPath(path, executorId), '')
+      const cleaner: Owner = { executorId: `cleaner-${round}`, now: 0 }
+      const late: Owner = { executorId, now: 0 }
+      await Promise.all([backend.open(cleaner), other.open(late)])
+      expect(lockFiles()).toHaveLength(3)
+      expect(await backend.deadOwners(ME, Infinity)).toEqual([])
+      await backend.close(cleaner)
+      await other.close(late)
+    }
   })
 
   test('the last close leaves the database and nothing beside it', async () => {

@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Backend } from '../../../src/backends/backend.ts'
+import { lockPath } from '../../../src/backends/sqlite/owner-lock.ts'
 import { sqliteBackend } from '../../../src/sqlite.ts'
-import { backendCases } from '../../../src/testing/backend-cases.ts'
+import { backendCases, type BackendSetup } from '../../../src/testing/backend-cases.ts'
 import { faultyBackend, seededFaults, type FaultPlan } from '../../../src/testing/faulty-backend.ts'
 import { repeatingBackend } from '../../../src/testing/repeating-backend.ts'
 import { everySecond } from '../../unit/backends/fault-plan.ts'
@@ -20,9 +21,24 @@ afterAll(() => {
 })
 
 /** A setup over a new file, each backend object of it wrapped. */
-function setup(wrap: (backend: Backend) => Backend): { backend: Backend; reopen: () => Backend } {
+function setup(wrap: (backend: Backend) => Backend): BackendSetup {
   const path = join(directory, `case-${++files}.db`)
-  return { backend: wrap(sqliteBackend(path)), reopen: () => wrap(sqliteBackend(path)) }
+  return {
+    backend: wrap(sqliteBackend(path)),
+    reopen: () => wrap(sqliteBackend(path)),
+    loseLease: (executorId) => takeLease(path, executorId),
+  }
+}
+
+/** Without a lock file, whoever has not sent a beat for long is dead to another process. */
+async function takeLease(path: string, executorId: string): Promise<void> {
+  const other = sqliteBackend(path)
+  const owner = { executorId: 'undertaker', now: 0 }
+  await other.open(owner)
+  rmSync(lockPath(path, executorId))
+  expect(await other.deadOwners(owner, Infinity)).toEqual([executorId])
+  await other.adopt(owner, executorId, ['send-mail'], 1_000)
+  await other.close(owner)
 }
 
 describe('sqliteBackend', () => {
