@@ -4,7 +4,7 @@ import { adopt, isThenable, type BusListener } from '../events/bus.ts'
 import type { EventType, PlainsightEvent } from '../events/event.ts'
 import { parseMinLevel } from '../events/level-filter.ts'
 import type { Observer, ObserverCounts } from '../observers/observer.ts'
-import { ignoreRejection } from '../task/reading.ts'
+import { exactCounts } from '../task/exact-counts.ts'
 
 /** Exact numbers of one observer: `emitted = delivered + dropped + failed + queued`. */
 export interface ObserverStats extends ObserverCounts {
@@ -96,19 +96,9 @@ export class AttachedObserver implements BusListener {
 
   counts(): ObserverCounts {
     const emitted = this.#emitted
-    try {
-      const own = this.observer.counts?.()
-      if (own !== undefined) {
-        const { delivered, dropped, queued } = own
-        // Its numbers count; what it does not account for (it threw before it counted) has failed.
-        const rest = emitted - delivered - dropped - queued
-        const isSane = [delivered, dropped, own.failed, queued].every(isCount)
-        if (isSane && rest >= own.failed) return { delivered, dropped, failed: rest, queued }
-        ignoreRejection(own)
-      }
-    } catch {
-      // Its own numbers are gone: what the bus knows is left.
-    }
+    // Its own numbers count, where it has any.
+    const own = exactCounts(() => this.observer.counts?.(), emitted)
+    if (own !== undefined) return own
     const delivered = emitted - this.#failed - this.#pending
     return { delivered, dropped: 0, failed: this.#failed, queued: this.#pending }
   }
@@ -139,8 +129,4 @@ function takenBy(observer: Observer): BusListener['takes'] {
 
 function isObject(value: unknown): boolean {
   return (typeof value === 'object' && value !== null) || typeof value === 'function'
-}
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0
 }

@@ -5,7 +5,7 @@ import { EVENT_LEVELS } from '../events/event.ts'
 import { executorEvent } from '../events/executor-event.ts'
 import type { EventOrigin } from '../events/lifecycle.ts'
 import { parseMinLevel } from '../events/level-filter.ts'
-import type { MinLevel, Observer } from '../observers/observer.ts'
+import type { MinLevel, Observer, TaskActivity } from '../observers/observer.ts'
 import type { Clock } from '../task/clock.ts'
 import { InvalidOptionsError } from '../task/errors.ts'
 import { reading } from '../task/reading.ts'
@@ -22,6 +22,8 @@ import { createObserverFaults } from './observer-faults.ts'
 /** How long an observer's `start` may hold up the first task, and its `flush` and `close` the end. */
 export const START_DEADLINE_MS = 5_000
 export const CLOSE_DEADLINE_MS = 2_000
+/** What of that a `flush` may take: one that hangs leaves time for `close`. */
+const FLUSH_DEADLINE_MS = 1_600
 const REPORT_INTERVAL_MS = 1_000
 
 /** Ends the observation when called; the observer is flushed and closed. */
@@ -54,6 +56,7 @@ export function createObserverHost(
   clock: Clock,
   timers: TimerQueue,
   onAroundChange: (around: AroundObservers) => void,
+  activity: () => TaskActivity,
 ): ObserverHost {
   const attached = new Set<AttachedObserver>()
   const starting = new Set<Promise<void>>()
@@ -87,7 +90,7 @@ export function createObserverHost(
     attached.add(entry)
     let answer: unknown
     try {
-      answer = observer.start?.({ report: (error) => entry.fault(error) })
+      answer = observer.start?.({ report: (error) => entry.fault(error), activity })
     } catch (error) {
       entry.fault(error)
     }
@@ -143,11 +146,13 @@ export function createObserverHost(
     const { observer } = entry
     const fault = (error: unknown): void => faults.reportEnd(entry.name, error, entry)
     const close = async (): Promise<void> => {
+      let flushed: unknown
       try {
-        await settled(observer.flush?.())
+        flushed = observer.flush?.()
       } catch (error) {
         fault(error)
       }
+      if (isThenableSafe(flushed)) await within(FLUSH_DEADLINE_MS, flushed, fault)
       await settled(observer.close?.())
     }
     entry.off()

@@ -1,6 +1,11 @@
 /** What happened, in words: the message of an event wherever people read it. */
 
-import type { PlainsightEvent, TaskEvent } from '../events/event.ts'
+import type {
+  AttemptSummaryEvent,
+  LoopBlocker,
+  PlainsightEvent,
+  TaskEvent,
+} from '../events/event.ts'
 import type { InterruptReason } from '../task/errors.ts'
 import type { SerializedError } from '../task/serialized-error.ts'
 import { durationText } from './duration-text.ts'
@@ -42,6 +47,8 @@ export function eventWords(event: PlainsightEvent): string {
         : `${event.message} (${errorText(event.error)})`
     case 'task.progress':
       return progress(event.done, event.total)
+    case 'attempt.summary':
+      return summary(event)
     case 'attempt.failed': {
       const how = `attempt failed after ${durationText(event.durationMs)}${because(event.reason)}`
       const next =
@@ -83,6 +90,10 @@ export function eventWords(event: PlainsightEvent): string {
       return `executor started (${event.backend}, ${event.engine})${counts(', took over: ', event.recovered)}`
     case 'executor.closed':
       return `executor closed in ${durationText(event.durationMs)}${counts(', left: ', event.left)}`
+    case 'executor.loop_blocked': {
+      const who = event.by.map((each) => `${blockerText(each)} ${durationText(each.blockedMs)}`)
+      return `event loop blocked for ${durationText(event.blockedMs)}${who.length === 0 ? '' : ` by ${who.join(', ')}`}`
+    }
     case 'executor.unknown_task':
       return `${event.count} waiting for the task ${event.name}, which this executor does not have`
     case 'queue.paused':
@@ -98,6 +109,10 @@ export function eventWords(event: PlainsightEvent): string {
     default:
       return unknownType(event)
   }
+}
+
+function blockerText({ taskName, taskId, observer }: LoopBlocker): string {
+  return observer === undefined ? `${taskName} ${taskId}` : `observer ${observer}`
 }
 
 /** An error's name and the first line of its message. */
@@ -127,6 +142,20 @@ function again(event: TaskEvent): string {
   return event.attempt === event.retriesUsed
     ? ` retry ${event.retriesUsed}`
     : ` attempt ${event.attempt}`
+}
+
+function summary(event: AttemptSummaryEvent): string {
+  const times = [
+    `waited ${durationText(event.waitMs ?? 0)}`,
+    ...(event.persistMs === undefined ? [] : [`stored in ${durationText(event.persistMs)}`]),
+    ...(event.runMs === undefined ? [] : [`ran ${durationText(event.runMs)}`]),
+    ...(event.loopDelayMs === undefined ? [] : [`loop stood ${durationText(event.loopDelayMs)}`]),
+  ]
+  const number = event.attempt === 0 ? '' : ` ${event.attempt}`
+  const why = event.reason === undefined ? '' : because(event.reason)
+  const { error } = event
+  const failure = error === undefined ? '' : `: ${error.name} ${error.fingerprint}`
+  return `attempt${number} ${event.outcome}${why}, ${times.join(', ')}${failure}`
 }
 
 function nextRetry(event: TaskEvent, delayMs: number): string {

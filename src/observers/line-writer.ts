@@ -11,6 +11,7 @@ import type { PlainsightEvent } from '../events/event.ts'
 import { atExit } from './exit-hook.ts'
 import { GONE, type LineSink } from './line-sink.ts'
 import type { ObserverCounts } from './observer.ts'
+import { pause } from './pause.ts'
 
 /** A bounded, counted queue of lines in front of a {@link LineSink}. */
 export interface LineWriter {
@@ -149,7 +150,7 @@ export function lineWriter({
       if (queuedChars() !== before) lastTaken = now
       before = queuedChars()
       if (now - lastTaken >= EXIT_IDLE_MS || now - start >= EXIT_MS) return giveUp()
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
+      pause(RETRY_MS)
     }
   }
 

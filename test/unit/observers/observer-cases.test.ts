@@ -1,6 +1,12 @@
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { bufferedObserver } from '../../../src/observers/buffer.ts'
 import { consoleObserver } from '../../../src/observers/console.ts'
+import { fileObserver } from '../../../src/observers/file.ts'
+import { flightRecorder } from '../../../src/observers/flight-recorder.ts'
 import { memoryObserver } from '../../../src/observers/memory.ts'
 import type { Observer } from '../../../src/observers/observer.ts'
 import { pinoObserver } from '../../../src/observers/pino.ts'
@@ -22,6 +28,42 @@ const subjects: Readonly<Record<string, ObserverSetup>> = {
   memoryObserver: () => {
     const observer = memoryObserver()
     return { observer, delivered: () => observer.events.length }
+  },
+  fileObserver: () => {
+    const directory = mkdtempSync(join(tmpdir(), 'plainsight-cases-'))
+    const path = join(directory, 'tasks.log')
+    const text = (): string => readFileSync(path, 'utf8')
+    return {
+      observer: fileObserver(path, { maxBytes: Infinity }),
+      text,
+      delivered: () => text().split('\n').length - 1,
+      dispose: () => rmSync(directory, { recursive: true }),
+    }
+  },
+  'bufferedObserver over a promise': () => {
+    let delivered = 0
+    const deliver = async (batch: readonly unknown[]): Promise<void> => {
+      await Promise.resolve()
+      delivered += batch.length
+    }
+    return { observer: bufferedObserver({ deliver }), delivered: () => delivered }
+  },
+  'bufferedObserver that answers at once': () => {
+    let delivered = 0
+    const deliver = (batch: readonly unknown[]): void => void (delivered += batch.length)
+    return { observer: bufferedObserver({ deliver }), delivered: () => delivered }
+  },
+  'flightRecorder of an observer that asks for everything': () => {
+    const inner = memoryObserver()
+    return { observer: flightRecorder(inner), delivered: () => inner.events.length }
+  },
+  'flightRecorder of one that asks for warnings': () => ({
+    observer: flightRecorder(memoryObserver({ minLevel: 'warning' })),
+  }),
+  'flightRecorder of one without counts': () => {
+    let delivered = 0
+    const observer = { minLevel: 'debug', onEvent: () => void delivered++ } as const
+    return { observer: flightRecorder(observer), delivered: () => delivered }
   },
   pinoObserver: () => {
     const stream = textStream()

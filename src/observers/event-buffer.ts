@@ -1,0 +1,282 @@
+/** Stands between an observer and the other side: bounded, batched, tried again, and exact about every event. */
+
+import { AsyncResource } from 'node:async_hooks'
+import type { PlainsightEvent } from '../events/event.ts'
+import { UnrecoverableError } from '../task/errors.ts'
+import { eventQueue } from './event-queue.ts'
+import { atExit } from './exit-hook.ts'
+import type { ObserverCounts, ObserverHooks } from './observer.ts'
+
+/** What `deliver` is given beside the batch. */
+export interface Delivery {
+  /** Aborts when the deadline has passed, or nobody waits any longer: the batch counts as not delivered. */
+  readonly signal: AbortSignal
+  /** Says that something went wrong that is no failure of this batch; becomes `observer.error`. */
+  report(error: unknown): void
+}
+
+/** A batch on its way to the other side. See `deliver` of {@link bufferedObserver}. */
+type Deliver = (batch: readonly PlainsightEvent[], delivery: Delivery) => unknown
+
+/** Options of {@link eventBuffer}, checked. */
+export interface EventBufferOptions {
+  readonly deliver: Deliver
+  readonly maxQueue: number
+  readonly batchSize: number
+  readonly deadlineMs: number
+  readonly delayMs: number
+  readonly maxDelayMs: number
+  /** How often in a row delivering may fail before a batch is given up; 0 gives it up at once. */
+  readonly maxRetries: number
+  /** Called when all is delivered or given up. */
+  readonly onClose?: (() => unknown) | undefined
+}
+
+export interface EventBuffer {
+  start(host?: ObserverHooks): void
+  /** Never throws. */
+  onEvent(event: PlainsightEvent): void
+  /** Delivers what waits now instead of at the end of the turn. */
+  deliverNow(): void
+  flush(): Promise<void>
+  close(): Promise<void>
+  counts(): ObserverCounts
+}
+
+/** What flushing and closing may take together: an executor waits 2 s for both. */
+const FLUSH_MS = 1_500
+/** A `flush` or `close` that follows another one within this time after its end has no time of its own. */
+const SAME_END_MS = 500
+const FLUSH_RETRY_MS = 100
+
+/** A buffer in front of `deliver`. Has no timer and no listener before the first event. */
+export function eventBuffer(options: EventBufferOptions): EventBuffer {
+  const { deliver, batchSize, deadlineMs, delayMs, maxDelayMs, maxRetries, onClose } = options
+  // A batch belongs to no task: without this it would be sent in the async context of whoever caused its first event.
+  const context = new AsyncResource('PlainsightBuffer', { requireManualDestroy: true })
+  const queue = eventQueue(options.maxQueue)
+  const flushes = new Set<() => void>()
+  let delivered = 0
+  let dropped = 0
+  let failed = 0
+  let failuresInRow = 0
+  /** Takes back the batch that is under way. */
+  let abandon: ((reason: Error) => void) | undefined
+  let isBusy = false
+  let isScheduled = false
+  let isExiting = false
+  let isClosed = false
+  let retryTimer: NodeJS.Timeout | undefined
+  let leaveExit: (() => void) | undefined
+  let report: (error: unknown) => void = () => {}
+  let executors = 0
+  let flushEndsAt = -Infinity
+
+  const decided = (): number => delivered + dropped + failed
+
+  /** Hands over what waits now; what comes meanwhile has its own turn. */
+  function pump(): void {
+    let left = isClosed ? 0 : queue.waiting
+    while (left > 0 && !isBusy && retryTimer === undefined) {
+      const batch = queue.take(Math.min(batchSize, left))
+      left -= batch.length
+      if (batch.length === 0) break
+      isBusy = true
+      context.runInAsyncScope(send, undefined, batch)
+    }
+    if (!isBusy && !isClosed && retryTimer === undefined && queue.waiting > 0) schedule()
+  }
+
+  function send(batch: readonly PlainsightEvent[]): void {
+    let controller: AbortController | undefined
+    let reason: Error | undefined
+    const delivery: Delivery = {
+      // Made when it is asked for: what answers at once needs none.
+      get signal() {
+        controller ??= new AbortController()
+        if (reason !== undefined) controller.abort(reason)
+        return controller.signal
+      },
+      report: (error) => report(error),
+    }
+    try {
+      const answer = deliver(batch, delivery)
+      if (!isThenable(answer)) {
+        ended(batch, answer)
+        return
+      }
+      let isOver = false
+      // The answer that comes first counts; one that comes after the deadline would come twice.
+      const once = (end: () => void): void => {
+        if (isOver) return
+        isOver = true
+        clearTimeout(deadline)
+        abandon = undefined
+        end()
+        pump()
+      }
+      abandon = (why) => {
+        once(() => {
+          reason = why
+          endedBadly(batch, why)
+        })
+        controller?.abort(why)
+      }
+      const late = abandon
+      const deadline = setTimeout(() => {
+        late(new Error(`delivering ${batch.length} events took longer than ${deadlineMs} ms`))
+      }, deadlineMs)
+      deadline.unref()
+      Promise.resolve(answer).then(
+        (through) => once(() => ended(batch, through)),
+        (error: unknown) => once(() => endedBadly(batch, error)),
+      )
+    } catch (error) {
+      endedBadly(batch, error)
+    }
+  }
+
+  function ended(batch: readonly PlainsightEvent[], answer: unknown): void {
+    const isPart = Number.isInteger(answer) && (answer as number) >= 0
+    const through = isPart ? Math.min(answer as number, batch.length) : batch.length
+    delivered += through
+    if (through > 0) failuresInRow = 0
+    if (through < batch.length) notThrough(batch.length, through, false)
+    else decide(through)
+  }
+
+  function endedBadly(batch: readonly PlainsightEvent[], error: unknown): void {
+    notThrough(batch.length, 0, isUnrecoverable(error))
+    if (!isClosed) report(error)
+  }
+
+  function notThrough(size: number, through: number, isHopeless: boolean): void {
+    failuresInRow += 1
+    if (!isHopeless && failuresInRow <= maxRetries) {
+      decide(through)
+      tryLater()
+      return
+    }
+    failuresInRow = 0
+    failed += size - through
+    decide(size)
+  }
+
+  function decide(count: number): void {
+    isBusy = false
+    queue.decide(count)
+    tellFlushes()
+  }
+
+  function tryLater(): void {
+    if (isClosed || isExiting) return
+    // Between a half and the whole of it: many processes must not come back at the same instant.
+    const most = Math.min(maxDelayMs, delayMs * 2 ** Math.max(0, failuresInRow - 1))
+    const delay = (most * (1 + Math.random())) / 2
+    const soon = flushes.size > 0 ? Math.min(delay, FLUSH_RETRY_MS) : delay
+    retryTimer = setTimeout(tryNow, soon)
+    retryTimer.unref()
+  }
+
+  function tryNow(): void {
+    clearTimeout(retryTimer)
+    retryTimer = undefined
+    pump()
+  }
+
+  function schedule(): void {
+    if (isScheduled || isExiting) return
+    isScheduled = true
+    setImmediate(onTurn)
+  }
+
+  function onTurn(): void {
+    isScheduled = false
+    pump()
+  }
+
+  function tellFlushes(): void {
+    if (flushes.size > 0) for (const look of flushes) look()
+  }
+
+  /** Nothing asynchronous happens any more: of use to a `deliver` that answers at once. */
+  function deliverAtExit(): void {
+    isExiting = true
+    tryNow()
+  }
+
+  async function flush(): Promise<void> {
+    const now = performance.now()
+    if (now > flushEndsAt + SAME_END_MS) flushEndsAt = now + FLUSH_MS
+    const wanted = decided() + queue.size
+    if (queue.size === 0 || now >= flushEndsAt) return
+    await new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (queue.size > 0 && decided() < wanted) return
+        flushes.delete(look)
+        clearTimeout(deadline)
+        resolve()
+      }
+      // Not unref'd: who awaits this must not be left by the process.
+      const deadline = setTimeout(() => {
+        flushes.delete(look)
+        resolve()
+      }, flushEndsAt - now)
+      flushes.add(look)
+      if (!isBusy) tryNow()
+    })
+  }
+
+  return {
+    start(host) {
+      executors += 1
+      isClosed = false
+      if (host !== undefined) report = (error) => host.report(error)
+    },
+    onEvent(event) {
+      if (isClosed) {
+        dropped += 1
+        return
+      }
+      dropped += queue.add(event)
+      leaveExit ??= atExit(deliverAtExit)
+      if (isBusy || retryTimer !== undefined) return
+      if (isExiting || queue.waiting >= batchSize) pump()
+      else schedule()
+    },
+    deliverNow: pump,
+    flush,
+    async close() {
+      executors = Math.max(0, executors - 1)
+      await flush()
+      // Shared with another executor: it goes on.
+      if (executors > 0 || isClosed) return
+      isClosed = true
+      abandon?.(new Error('the observer was closed'))
+      clearTimeout(retryTimer)
+      retryTimer = undefined
+      dropped += queue.clear()
+      leaveExit?.()
+      leaveExit = undefined
+      await onClose?.()
+    },
+    counts: () => ({ delivered, dropped, failed, queued: queue.size }),
+  }
+}
+
+function isUnrecoverable(error: unknown): boolean {
+  try {
+    return error instanceof UnrecoverableError
+  } catch {
+    // A proxy that cannot be looked at.
+    return false
+  }
+}
+
+function isThenable(answer: unknown): answer is PromiseLike<unknown> {
+  return (
+    typeof answer === 'object' &&
+    answer !== null &&
+    typeof (answer as { readonly then?: unknown }).then === 'function'
+  )
+}
