@@ -30,7 +30,10 @@ export { bindContext, withContext } from './context/bound-context.ts'
 export { getTaskContext, requireTaskContext } from './context/current.ts'
 export { defineTask } from './context/define-task.ts'
 export { setFallbackLogger } from './context/fallback-logger.ts'
+export { taskFields } from './context/task-fields.ts'
 export { taskLog } from './context/task-log.ts'
+export { bufferedObserver } from './observers/buffer.ts'
+export { flightRecorder } from './observers/flight-recorder.ts'
 export { memoryObserver } from './observers/memory.ts'
 export {
   BackendUnavailableError,
@@ -78,6 +81,7 @@ export type {
   StoredLogs,
   WriteResult,
 } from './backends/backend.ts'
+export type { TaskFields } from './context/task-fields.ts'
 export type { MemoryBackendOptions } from './backends/memory.ts'
 export type { Engine, EngineHost, EngineItem, EngineStats } from './engines/engine.ts'
 export type { EventSource } from './events/bus.ts'
@@ -86,21 +90,25 @@ export type {
   AttemptFailed,
   AttemptOverrun,
   AttemptStarted,
+  AttemptSummaryEvent,
   BackendErrorEvent,
   EventBase,
   EventOf,
   EventType,
   ExecutorClosed,
   ExecutorEvent,
+  ExecutorLoopBlocked,
   ExecutorStarted,
   ExecutorUnknownTask,
   HookError,
   LogEvent,
+  LoopBlocker,
   ObserverDropped,
   ObserverError,
   PlainsightEvent,
   QueuePaused,
   QueueResumed,
+  RunningTask,
   TaskCancelled,
   TaskCancelRequested,
   TaskDeduplicated,
@@ -121,11 +129,22 @@ export type { DrainOptions } from './executor/drain.ts'
 export type { EnqueueItem, Executor } from './executor/api.ts'
 export type { ObserverStats } from './executor/attached-observer.ts'
 export type { Observation } from './executor/observer-host.ts'
-export type { ExecutorOptions, LogStoreOptions, RetentionOptions } from './executor/options.ts'
+export type { LatencyStats } from './executor/latency.ts'
+export type { AttemptPage, AttemptQuery } from './executor/list-attempts.ts'
+export type { ExecutorOptions, LogStoreOptions } from './executor/options.ts'
 export type { ListQuery, RecordPage } from './executor/queries.ts'
+export type { RetentionOptions, RetentionRule } from './executor/retention.ts'
 export type { RetryFailedOptions } from './executor/retry-failed.ts'
 export type { CloseOptions } from './executor/shutdown.ts'
-export type { ExecutorStats } from './executor/stats.ts'
+export type { ExecutorLatency, ExecutorStats, GroupStats, WorkNow } from './executor/stats.ts'
+export type { WorkTotals } from './executor/tally.ts'
+export type {
+  BufferedObserver,
+  BufferedObserverOptions,
+  DeliveryRetry,
+} from './observers/buffer.ts'
+export type { Delivery } from './observers/event-buffer.ts'
+export type { FlightRecorder, FlightRecorderOptions } from './observers/flight-recorder.ts'
 export type { MemoryObserver } from './observers/memory.ts'
 export type {
   EnqueueOperation,
@@ -136,8 +155,10 @@ export type {
   ObserverHooks,
   RunOperation,
   RunResult,
+  TaskActivity,
   TaskDraft,
 } from './observers/observer.ts'
+export type { AttemptNumbers, AttemptSummary, ErrorSummary } from './task/attempt-summary.ts'
 export type { Clock, Timer } from './task/clock.ts'
 export type { DefinitionOptions, SchemaTaskDefinition, TaskDefinition } from './task/definition.ts'
 export type { Duration } from './task/duration.ts'
@@ -151,14 +172,17 @@ export type {
   BackoffOptions,
   ErrorClass,
   ExecutionOptions,
+  Propagation,
   RetryFacts,
 } from './task/options.ts'
 export type { FailureReason, Outcome } from './task/outcome.ts'
 export type {
+  AttemptFacts,
   AttemptRecord,
   CancelRequest,
   ContextFields,
   Hold,
+  LogCounts,
   LogLine,
   Progress,
   StoredRecord,

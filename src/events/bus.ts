@@ -20,6 +20,22 @@ export interface BusListener {
   receive(event: PlainsightEvent): void
 }
 
+/** Where the bus leaves marks for whoever wants to know who takes the time. */
+export interface LoopMarks {
+  /** Nothing is to be done for a delivery but to count it. */
+  isQuick: boolean
+  /** Whether each delivery is to be timed. */
+  isClose: boolean
+  /** Events that were delivered without being timed. */
+  deliveries: number
+  /** Something happens: whoever looks at the time may have stopped. */
+  wake(): void
+  /** A stretch begins; one that is nested in another counts for itself alone. */
+  enter(): void
+  /** The innermost stretch ends: `who` took it. */
+  leave(who: object | undefined): void
+}
+
 /** Typed subscriptions by event name. */
 export interface EventSource {
   /** Calls `listener` for every event of `type`, whatever its level. Answers a function that ends it. */
@@ -46,10 +62,12 @@ const TYPES = Object.keys(EVENT_LEVELS) as EventType[]
 /**
  * @param onListenerError - told of what an `events.on` listener threw or rejected with
  * @param onRoutesChange - told when `wanted` or `logFloor` may have changed
+ * @param marks - where to say whose time it is
  */
 export function createBus(
   onListenerError: (type: EventType, error: unknown) => void,
   onRoutesChange: () => void,
+  marks?: LoopMarks,
 ): Bus {
   const emitter = new EventEmitter<EventType>()
   const wanted = Object.fromEntries(TYPES.map((type) => [type, false])) as Record<
@@ -63,6 +81,7 @@ export function createBus(
   let delivering = false
   let closed = false
   const queue: [PlainsightEvent, BusListener | undefined][] = []
+  const subscriberMarks = new Map<EventType, object>()
 
   function reroute(): void {
     routes = new Map()
@@ -81,12 +100,50 @@ export function createBus(
 
   function deliver(event: PlainsightEvent, except: BusListener | undefined): void {
     const list = routes.get(event.type)
+    if (marks !== undefined) {
+      if (!marks.isQuick) {
+        marks.wake()
+        if (marks.isClose) {
+          deliverTimed(marks, list ?? [], event, except)
+          return
+        }
+      }
+      marks.deliveries += 1
+    }
     if (list !== undefined) {
       for (const listener of list) {
         if (listener !== except && passes(listener, event)) listener.receive(event)
       }
     }
     if (!closed && emitter.listenerCount(event.type) > 0) emitter.emit(event.type, event)
+  }
+
+  function deliverTimed(
+    { enter, leave }: LoopMarks,
+    list: readonly BusListener[],
+    event: PlainsightEvent,
+    except: BusListener | undefined,
+  ): void {
+    for (const listener of list) {
+      if (listener === except || !passes(listener, event)) continue
+      enter()
+      listener.receive(event)
+      leave(listener)
+    }
+    if (closed || emitter.listenerCount(event.type) === 0) return
+    enter()
+    emitter.emit(event.type, event)
+    leave(subscribers(event.type))
+  }
+
+  /** All listeners of `events.on(type)`, as one for those who time them. */
+  function subscribers(type: EventType): object {
+    let found = subscriberMarks.get(type)
+    if (found === undefined) {
+      found = { name: subscriberName(type), receive() {} }
+      subscriberMarks.set(type, found)
+    }
+    return found
   }
 
   function subscribe<Type extends EventType>(
@@ -191,6 +248,8 @@ function mayWant(listener: BusListener, type: EventType): boolean {
   const { takes } = listener
   if (takes !== 'all' && takes !== (type === 'task.log' ? 'task.log' : 'lifecycle')) return false
   if (listener.types?.has(type) === true) return true
+  // All that it says is in the other events, too: whoever wants them all wants no second telling.
+  if (type === 'attempt.summary') return false
   if (type !== 'task.log' && !listener.lifecycle) return false
   // Only these three have a level that differs from event to event; their highest decides.
   const highest =

@@ -6,6 +6,7 @@
  * that the backend is durable). Logs and progress may run ahead of the store by one group commit.
  */
 
+import type { AttemptNumbers } from '../task/attempt-summary.ts'
 import type { InterruptReason } from '../task/errors.ts'
 import type { Json } from '../task/json.ts'
 import type { Level } from '../task/level.ts'
@@ -111,6 +112,18 @@ export interface AttemptFailed extends TaskEventBase {
   readonly maxAttempts?: number | undefined
 }
 
+/**
+ * All that is known of one attempt, when it is over: one for each whose outcome was stored, by the executor that stored
+ * it, which is another when the attempt's own has died. After the record says so, before the events of that outcome.
+ * Only who names it in `types`, or by `events.on`, is told.
+ * Only for observers whose `types` name it, whatever their level, and for `events.on`.
+ */
+export interface AttemptSummaryEvent extends TaskEventBase, AttemptNumbers {
+  readonly type: 'attempt.summary'
+  readonly level: 'debug'
+  readonly outcome: 'succeeded' | 'failed' | 'cancelled' | 'interrupted'
+}
+
 /** The next attempt has its time. After the record says so; follows `attempt.failed`. */
 export interface TaskRetrying extends TaskEventBase {
   readonly type: 'task.retrying'
@@ -186,6 +199,7 @@ export interface TaskExpired extends TaskEventBase {
   readonly type: 'task.expired'
   readonly level: 'warning'
   readonly expiredAt: number
+  readonly totalMs: number
 }
 
 /**
@@ -230,6 +244,31 @@ export interface ExecutorClosed extends EventBase {
   readonly durationMs: number
   /** Live records left for others, by status. */
   readonly left: Readonly<Partial<Record<Status, number>>>
+}
+
+/** An attempt that was running. */
+export interface RunningTask {
+  readonly taskId: string
+  readonly taskName: string
+  readonly attempt: number
+}
+
+/** Who took how much of a block: an attempt of this executor, or an observer. */
+export interface LoopBlocker extends Partial<RunningTask> {
+  /** Its name; the listeners of `executor.events` are together `events.on(type)`. */
+  readonly observer?: string | undefined
+  readonly blockedMs: number
+}
+
+/** The event loop stood still for more than 200 ms, busy with something. At most one a second: the longest. */
+export interface ExecutorLoopBlocked extends EventBase {
+  readonly type: 'executor.loop_blocked'
+  readonly level: 'warning'
+  readonly blockedMs: number
+  /** Who was measured to have taken at least a tenth of it, at most five, the worst first; empty when it was none of them, or cannot be told. */
+  readonly by: readonly LoopBlocker[]
+  /** Attempts that were running when it was over, at most ten: to be among them is no accusation. */
+  readonly running: readonly RunningTask[]
 }
 
 /** Unowned records wait whose task this executor does not have; they stay. */
@@ -292,6 +331,7 @@ export type TaskEvent =
   | TaskScheduled
   | TaskDeduplicated
   | AttemptStarted
+  | AttemptSummaryEvent
   | LogEvent
   | TaskProgress
   | AttemptFailed
@@ -310,6 +350,7 @@ export type TaskEvent =
 export type ExecutorEvent =
   | ExecutorStarted
   | ExecutorClosed
+  | ExecutorLoopBlocked
   | ExecutorUnknownTask
   | QueuePaused
   | QueueResumed
@@ -332,6 +373,7 @@ export const EVENT_LEVELS: Readonly<Record<EventType, Level>> = {
   'attempt.started': 'info',
   'task.log': 'debug',
   'task.progress': 'debug',
+  'attempt.summary': 'debug',
   'attempt.failed': 'debug',
   'task.retrying': 'debug',
   'task.succeeded': 'info',
@@ -346,6 +388,7 @@ export const EVENT_LEVELS: Readonly<Record<EventType, Level>> = {
   'hook.error': 'warning',
   'executor.started': 'info',
   'executor.closed': 'info',
+  'executor.loop_blocked': 'warning',
   'executor.unknown_task': 'warning',
   'queue.paused': 'info',
   'queue.resumed': 'info',

@@ -13,6 +13,7 @@ const EXECUTOR_LEVELS: {
 } = {
   'executor.started': 'info',
   'executor.closed': 'info',
+  'executor.loop_blocked': 'warning',
   'executor.unknown_task': 'warning',
   'queue.paused': 'info',
   'queue.resumed': 'info',

@@ -1,11 +1,13 @@
 /** Builds the events, with the level of each type in one place. Frozen, so that no observer can change what others see. */
 
+import { attemptNumbers } from '../task/attempt-summary.ts'
 import type { InterruptReason } from '../task/errors.ts'
-import type { Json } from '../task/json.ts'
+import { byteLength, type Json } from '../task/json.ts'
 import type { Level } from '../task/level.ts'
 import type { FailureReason } from '../task/outcome.ts'
 import {
   attemptOf,
+  latestAttempt,
   maxAttemptsOf,
   retriesUsedOf,
   type ContextFields,
@@ -192,6 +194,22 @@ export function attemptFailed(
   })
 }
 
+/** Of the attempt that has just ended. */
+export function attemptSummary(
+  origin: EventOrigin,
+  task: EventTask,
+  time: number,
+): event.AttemptSummaryEvent | undefined {
+  const { spec, state } = task
+  const latest = latestAttempt(state)
+  if (latest === undefined || latest.outcome === 'running') return undefined
+  return Object.freeze({
+    ...base(origin, task, 'attempt.summary', 'debug', time),
+    ...attemptNumbers(spec, state, latest),
+    outcome: latest.outcome,
+  })
+}
+
 export function taskRetrying(
   origin: EventOrigin,
   task: EventTask,
@@ -306,7 +324,11 @@ export function taskRequeued(
 
 export function taskExpired(origin: EventOrigin, task: EventTask, time: number): event.TaskExpired {
   const expiredAt = task.spec.expiresAt ?? time
-  return Object.freeze({ ...base(origin, task, 'task.expired', 'warning', time), expiredAt })
+  return Object.freeze({
+    ...base(origin, task, 'task.expired', 'warning', time),
+    expiredAt,
+    totalMs: totalOf(task),
+  })
 }
 
 /** @param attemptState - as the attempt began: the record may be in a later attempt by now */
@@ -361,14 +383,4 @@ function maxAttempts(task: EventTask): number | undefined {
 
 function totalOf(task: EventTask): number {
   return Math.max(0, (task.state.endedAt ?? task.spec.createdAt) - task.spec.createdAt)
-}
-
-// UTF-8 length without node:buffer; results are mostly ASCII, where it is the length.
-function byteLength(text: string): number {
-  let bytes = text.length
-  for (let index = 0; index < text.length; index++) {
-    const unit = text.charCodeAt(index)
-    if (unit > 0x7f) bytes += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1
-  }
-  return bytes
 }

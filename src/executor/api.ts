@@ -8,6 +8,7 @@ import type { Status } from '../task/status.ts'
 import type { TaskRecord } from '../task/task-record.ts'
 import type { RetryOptions } from './control.ts'
 import type { DrainOptions } from './drain.ts'
+import type { AttemptPage, AttemptQuery } from './list-attempts.ts'
 import type { Observation } from './observer-host.ts'
 import type { ListQuery, RecordPage } from './queries.ts'
 import type { RetryFailedOptions } from './retry-failed.ts'
@@ -66,8 +67,18 @@ export interface Executor {
   get(id: string): Promise<TaskRecord | undefined>
   /** A page of records, newest first. */
   list(query?: ListQuery): Promise<RecordPage>
+  /**
+   * A page of attempts, of the newest records first: how each ended, how long it waited and ran, and what it wrote.
+   *
+   * @throws {InvalidOptionsError} INVALID_OPTIONS for a wrong filter
+   */
+  listAttempts(query?: AttemptQuery): Promise<AttemptPage>
   /** How many records the store has in each status. */
   counts(): Promise<Readonly<Record<Status, number>>>
+  /**
+   * Numbers of this executor at this moment: what it runs and holds, per queue and task, what it has done since it was made,
+   * how long its store takes, and whether it is ready. Asks no store; goes through the tasks in memory.
+   */
   stats(): ExecutorStats
   /**
    * Cancels a task: one that waits never runs; a running one is told by `signal`, and is cancelled unless its

@@ -1,5 +1,6 @@
 /** Runs one attempt from its start to its outcome, and gives the slot back when its body is over. */
 
+import type { WriteResult } from '../backends/backend.ts'
 import type { RunOperation, RunResult } from '../observers/observer.ts'
 import * as lifecycle from '../events/lifecycle.ts'
 import { TaskCancelledError, TaskInterruptedError } from '../task/errors.ts'
@@ -7,6 +8,7 @@ import { attemptOf, maxAttemptsOf, type CancelRequest, type TaskState } from '..
 import { isTerminal } from '../task/status.ts'
 import { transition } from '../task/transition.ts'
 import { runAround } from './around.ts'
+import { previousCarrier } from './attempt-carrier.ts'
 import { createBodyRunner } from './body.ts'
 import type { Core } from './core.ts'
 import { decide, isAbort, runResultOf } from './decide.ts'
@@ -18,6 +20,7 @@ import { draftOf } from './new-record.ts'
 import { RunningAttempt } from './running-attempt.ts'
 import { forget, lose, NO_FACTS, settle, writeState } from './settle.ts'
 import { runHooks } from './user-hooks.ts'
+import { requestOf } from './watch.ts'
 
 /** Outcomes that may be on their way to the store with their slots given back. */
 const MAX_UNWRITTEN = 1_000
@@ -38,7 +41,7 @@ export interface Attempts extends Endings {
 
 export function createAttempts(core: Core, logStore: LogStore): Attempts {
   const endings = createEndings(core, logStore)
-  const { clock, bus, origin, timers } = core
+  const { clock, bus, origin, timers, tally } = core
   // Where a write takes a turn, the start that the record says lies before the events of that turn.
   const answersAtOnce = core.backend.capabilities.durable === 'none'
   let unwritten = 0
@@ -63,10 +66,12 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     const due = transition(live.spec, live.state, { type: 'due' }, now)
     const next = transition(live.spec, due, { type: 'start' }, now)
     live.isSettling = true
-    const answer = writeState(core, live, next)
+    const sinceMs = answersAtOnce ? 0 : clock.monotonic()
+    const { fence } = live.state
+    const answer = writeState(core, live, next, fence, true)
     if (!(answer instanceof Promise)) {
-      started(live, next, answer[0] === 'ok')
-    } else if (live.spec.requeueOnInterrupt && live.state.fence === 0) {
+      started(live, next, answer[0])
+    } else if (live.spec.requeueOnInterrupt && fence === 0) {
       // Written behind: after a crash it would be run again in any case. Not for what was claimed, adopted or retried: a body
       // that kills its process must leave a trace of each start but the first, or it would be started for ever.
       const arrived = (isOurs: boolean): void => {
@@ -79,23 +84,41 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
         live.attempt?.abort(new TaskInterruptedError(live.id, live.name, 'lease_lost'))
         interrupt(live)
       }
-      const behind = answer.then(
-        (results) => arrived(results[0] === 'ok'),
-        () => arrived(false),
-      )
+      const behind = answer
+        .then(async (results) => {
+          if (results[0] !== 'cancelled') return results[0]
+          // The body has begun, and the record has to say so; the body is told.
+          const written = await writeState(core, live, next, fence)
+          void requestOf(core, live.id).then((asked) => cancel(live, asked))
+          return written[0]
+        })
+        .then(
+          (result) => arrived(result === 'ok'),
+          () => arrived(false),
+        )
       live.startBehind = behind
-      started(live, next, true)
+      started(live, next, 'ok')
     } else {
+      live.startingAtMs = sinceMs
       answer.then(
-        (results) => started(live, next, results[0] === 'ok'),
-        () => started(live, next, false),
+        (results) => started(live, next, results[0]),
+        () => started(live, next, 'stale'),
       )
     }
   }
 
-  function started(live: LiveTask, next: TaskState, isOurs: boolean): void {
+  function started(live: LiveTask, next: TaskState, result: WriteResult | undefined): void {
+    if (result === 'cancelled') {
+      // Asked for by another executor: it never begins.
+      core.engine.release(live)
+      void requestOf(core, live.id).then((request) => {
+        const outcome = { type: 'cancel', ...request } as const
+        endings.end(live, transition(live.spec, live.state, outcome, clock.now()))
+      })
+      return
+    }
     live.isSettling = false
-    if (!isOurs) {
+    if (result !== 'ok') {
       lose(core, live)
       core.engine.release(live)
       forget(core, live)
@@ -106,9 +129,13 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
   }
 
   function begin(live: LiveTask): void {
-    const attempt = new RunningAttempt(core, live, logStore, clock.monotonic())
+    const startedAtMs = clock.monotonic()
+    const attempt = new RunningAttempt(core, live, logStore, startedAtMs)
     live.attempt = attempt
     live.hasSlot = false
+    live.startingAtMs = 0
+    tally.of(live).started += 1
+    tally.wait.add(live.state.waitMs ?? 0, startedAtMs)
     if (bus.wanted['attempt.started']) {
       bus.publish(
         lifecycle.attemptStarted(
@@ -131,13 +158,17 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
       perform(attempt)
       return
     }
+    const attemptCarrier: Record<string, string> = {}
+    attempt.carrier = attemptCarrier
     const operation: RunOperation = {
-      task: draftOf(live.spec, live.state),
+      task: draftOf(live.spec, live.state, live.options),
       attempt: attemptOf(live.state),
       maxAttempts: maxAttemptsOf(live.spec, live.state),
       recoveries: live.state.recoveries,
       startedAt: live.state.startedAt ?? clock.now(),
       carrier: live.spec.traceContext ?? {},
+      previousCarrier: previousCarrier(live.state),
+      attemptCarrier,
       context: live.fields,
       get signal() {
         return attempt.abortSignal()
@@ -204,6 +235,8 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
 
   function awaitBody(attempt: RunningAttempt): void {
     attempt.overAtMs = clock.monotonic()
+    attempt.isOverrunning = true
+    tally.of(attempt.live).overrunning += 1
     // A body that settles in the turn in which it was told to stop has not run on.
     setImmediate(() => {
       attempt.ranOn = !attempt.isBodySettled
@@ -238,8 +271,14 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     const state =
       interrupt === 'shutdown' && decision.state.status === 'pending'
         ? { ...decision.state, owner: null }
-        : decision.state
+        : waitingState(live, decision.state)
     settle(core, logStore, live, state, { error, expected, interrupt }, done)
+  }
+
+  /** A retry that is far off waits in the store. */
+  function waitingState(live: LiveTask, state: TaskState): TaskState {
+    const leaves = state.status === 'retrying' && core.window.releasesRetry(live, state)
+    return leaves ? { ...state, owner: null } : state
   }
 
   function concluded(attempt: RunningAttempt, isOurs: boolean): void {
@@ -268,6 +307,8 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
   function slotIsFree(attempt: RunningAttempt): void {
     attempt.abandonment?.cancel()
     attempt.isBodySettled = true
+    if (attempt.isOverrunning) tally.of(attempt.live).overrunning -= 1
+    attempt.isOverrunning = false
     const goOn = attempt.onSlotFree
     attempt.onSlotFree = undefined
     goOn?.()
@@ -294,7 +335,8 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
 
   function cancel(live: LiveTask, request: CancelRequest): void {
     const { attempt } = live
-    if (!(attempt instanceof RunningAttempt)) return
+    if (!(attempt instanceof RunningAttempt) || attempt.isOver) return
+    if (live.cancelRequest !== undefined) return
     live.cancelRequest = request
     if (bus.wanted['task.cancel_requested']) {
       bus.publish(lifecycle.cancelRequested(origin, live, clock.now(), request))

@@ -80,8 +80,13 @@ export function createBodyRunner(core: Core, ends: BodyEnds): (attempt: RunningA
 
   function callBody(attempt: RunningAttempt): unknown {
     const { live } = attempt
-    runHooks(core, live, 'onStart', attempt.input)
-    return live.registered.task?.body(attempt.input, attempt.context)
+    core.loopWatch.enter()
+    try {
+      runHooks(core, live, 'onStart', attempt.input)
+      return live.registered.task?.body(attempt.input, attempt.context)
+    } finally {
+      core.loopWatch.leave(attempt)
+    }
   }
 
   function setDeadlines(attempt: RunningAttempt): void {

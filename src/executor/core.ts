@@ -16,15 +16,15 @@ import type { TaskRecord } from '../task/task-record.ts'
 import type { TimerQueue } from '../task/timer-queue.ts'
 import type { LiveTask } from './live-task.ts'
 import type { LiveTasks } from './live-tasks.ts'
+import type { LoopWatch } from './loop-watch.ts'
 import type { ResolvedExecutorOptions } from './options.ts'
 import type { Registry } from './registry.ts'
 import type { StoreCalls } from './store-calls.ts'
+import type { Tally } from './tally.ts'
+import type { TakenOver, Window } from './window.ts'
 
 /** `open`: takes work; `closing`: children only; `closed`: nothing. */
 export type Phase = 'new' | 'starting' | 'open' | 'closing' | 'closed'
-
-/** What becomes of a record that this executor has claimed or adopted. */
-export type TakenOver = 'claimed' | 'requeued' | 'interrupted' | 'failed'
 
 /** The around-hooks of the attached observers, by kind; empty lists cost nothing. */
 export interface AroundObservers {
@@ -51,6 +51,11 @@ export interface Core {
   readonly logFloor: LogFloor
   /** Tasks in memory here. */
   readonly live: LiveTasks
+  readonly tally: Tally
+  /** Finds out who blocks the event loop. */
+  readonly loopWatch: LoopWatch
+  /** The longest that the event loop has stood still since an instant of the monotonic clock; absent when nobody measures it. */
+  loopDelaySince?: ((sinceMs: number) => number) | undefined
   phase: Phase
   /** Whether the store is no longer waited for. */
   readonly isClosed: () => boolean
@@ -69,6 +74,8 @@ export interface Core {
   readonly onRoom: Set<() => void>
   /** Told when the executor is closed: nobody waits any longer for the store, or for a time to come. */
   readonly onClosed: Set<() => void>
+  /** How many wait for a record that is not in this process's memory. */
+  watching: number
   /** Inserts that the store has not answered yet. */
   inserting: number
   /** Reports a failing store, rate-limited. */
@@ -80,6 +87,12 @@ export interface Core {
   mayOwnUnheard: boolean
   /** Paused by the user. */
   isPaused: boolean
+  /** The store has not answered for longer than the lease lasts: nothing new starts until it does. */
+  isPastLease: boolean
+  /** Registers anew with a store that has given our records away. Rejects when the store does. */
+  renewLease(): Promise<void>
+  /** Which of the waiting tasks are in memory. */
+  readonly window: Window
   /** Begins the attempt of a task that has a slot and whose record says running: soon, in the base context. */
   startSoon(live: LiveTask): void
   /** Hands a task that waits to the engine, or ends it: it was cancelled meanwhile, or has expired. */

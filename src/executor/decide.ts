@@ -9,11 +9,12 @@ import {
 } from '../task/errors.ts'
 import { stringifyLoose } from '../task/json.ts'
 import type { Outcome } from '../task/outcome.ts'
-import { attemptOf, retriesUsedOf } from '../task/record.ts'
+import { attemptOf, retriesUsedOf, type AttemptFacts } from '../task/record.ts'
 import { decideRetry } from '../task/retry.ts'
 import { serializeError, type SerializedError } from '../task/serialized-error.ts'
 import { transition } from '../task/transition.ts'
 import type { RunOptions } from '../task/options.ts'
+import { storableCarrier } from './attempt-carrier.ts'
 import type { Core } from './core.ts'
 import type { LiveTask } from './live-task.ts'
 import type { Decision, Ending } from './decision.ts'
@@ -21,7 +22,10 @@ import type { RunningAttempt } from './running-attempt.ts'
 
 export function decide(core: Core, attempt: RunningAttempt, ending: Ending): Decision {
   const { live } = attempt
-  const outcome = outcomeOf(core, attempt, ending, elapsedMs(core, attempt))
+  const durationMs = elapsedMs(core, attempt)
+  const facts = factsOf(core, attempt, durationMs)
+  const bare = outcomeOf(core, attempt, ending, durationMs)
+  const outcome = facts === undefined ? bare : { ...bare, facts }
   const now = core.clock.now()
   if (outcome.type !== 'failure') {
     const state = transition(live.spec, live.state, outcome, now)
@@ -64,8 +68,38 @@ export function runResultOf({ outcome, state, expected, thrown }: Decision): Run
 
 /** How long the attempt has run so far, in milliseconds to the microsecond. */
 export function elapsedMs(core: Core, attempt: RunningAttempt): number {
-  const elapsed = core.clock.monotonic() - attempt.startedAtMs
-  return elapsed > 0 ? Math.round(elapsed * 1e3) / 1e3 : 0
+  return microseconds(core.clock.monotonic() - attempt.startedAtMs)
+}
+
+/** Shorter delays of the event loop are not seen by the watch; shorter attempts need not be asked for. */
+const MIN_LOOP_DELAY_MS = 50
+
+function factsOf(
+  core: Core,
+  attempt: RunningAttempt,
+  durationMs: number,
+): AttemptFacts | undefined {
+  const { logCounts } = attempt
+  const persistMs = microseconds(attempt.persistMs ?? 0)
+  // Of a delay that began before it, an attempt has its own part.
+  const delayMs =
+    durationMs < MIN_LOOP_DELAY_MS
+      ? 0
+      : Math.min(durationMs, core.loopDelaySince?.(attempt.startedAtMs) ?? 0)
+  const isDelayed = delayMs >= MIN_LOOP_DELAY_MS
+  const traceContext = storableCarrier(attempt.carrier)
+  const isNothing = persistMs === 0 && logCounts === undefined && traceContext === undefined
+  if (isNothing && !isDelayed) return undefined
+  return {
+    persistMs: persistMs === 0 ? undefined : persistMs,
+    loopDelayMs: isDelayed ? microseconds(delayMs) : undefined,
+    logCounts: logCounts === undefined ? undefined : Object.freeze(logCounts),
+    traceContext,
+  }
+}
+
+function microseconds(ms: number): number {
+  return ms > 0 ? Math.round(ms * 1e3) / 1e3 : 0
 }
 
 function outcomeOf(

@@ -13,7 +13,10 @@ export interface DrainOptions {
 
 const LOOK_MS = 20
 
-/** Settles when no task of this process is pending, running or retrying. */
+/**
+ * Settles when no task is pending, running or retrying here, nor due in the overflow of a queue. A retry that waits for
+ * longer than a minute may do so in the store, and is not waited for.
+ */
 export async function waitUntilIdle(core: Core, options: DrainOptions = {}): Promise<void> {
   const { timeoutMs = Infinity, signal } = readWait(options, 'drain: ')
   const endsAt = core.clock.monotonic() + timeoutMs
@@ -42,7 +45,7 @@ export async function waitUntilIdle(core: Core, options: DrainOptions = {}): Pro
 }
 
 function isBusy(core: Core): boolean {
-  if (core.unplacedInserts > 0) return true
+  if (core.unplacedInserts > 0 || core.window.hasOverflow) return true
   for (const live of core.live.values()) {
     if (live.state.status !== 'scheduled' || live.isSettling || live.dueAt <= core.clock.now())
       return true

@@ -8,7 +8,7 @@ import { validateInput } from '../task/validate.ts'
 import { runAround } from './around.ts'
 import type { Attempts } from './attempt.ts'
 import type { Core } from './core.ts'
-import { createInsertion, first } from './insertion.ts'
+import { createInsertion, first, withCarrier } from './insertion.ts'
 import { draftOf, newRecord, type DraftRecord, type Origin } from './new-record.ts'
 import type { Registered } from './registry.ts'
 import { createRoom } from './room.ts'
@@ -108,21 +108,34 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
       await room.enter(more, drafts[0]?.spec.queue ?? 'default', request.options)
     }
     const hooks = core.around.wrapEnqueue
-    const insert = (carrier?: Record<string, string>): Promise<TaskHandle[]> => {
+    if (hooks.length === 0) {
       room.taken(more)
-      return insertion.insert(drafts, carrier)
+      return insertion.insert(drafts, undefined)
     }
-    if (hooks.length === 0) return insert()
     const carrier: Record<string, string> = {}
     const operation: EnqueueOperation = {
       kind: more > 1 ? 'batch' : 'enqueue',
-      tasks: drafts.map(({ spec, state }) => draftOf(spec, state)),
+      tasks: drafts.map(({ spec, state, options }) => draftOf(spec, state, options)),
       carrier,
+      carriers: drafts.map(() => ({})),
     }
-    return runAround(core.aroundHost, hooks, 'wrapEnqueue', operation, () => insert(carrier))
+    return runAround(core.aroundHost, hooks, 'wrapEnqueue', operation, () => {
+      room.taken(more)
+      return insertion.insert(withOwnCarriers(drafts, operation.carriers), carrier)
+    })
   }
 
   return { one, many }
+}
+
+function withOwnCarriers(
+  drafts: readonly DraftRecord[],
+  carriers: EnqueueOperation['carriers'],
+): readonly DraftRecord[] {
+  return drafts.map((draft, index) => {
+    const spec = withCarrier(draft.spec, carriers[index])
+    return spec === draft.spec ? draft : { ...draft, spec }
+  })
 }
 
 /** A promise only when the schema is asynchronous; otherwise throws at once. */

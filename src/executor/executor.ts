@@ -15,11 +15,14 @@ import type { Executor } from './api.ts'
 import { createAttempts } from './attempt.ts'
 import { createBackendErrors } from './backend-errors.ts'
 import { cancelTask, retryTask } from './control.ts'
-import { ownerNow, type Core } from './core.ts'
+import { ownerNow, type AroundObservers, type Core } from './core.ts'
 import { createEnqueuer, readRequests, type EnqueueRequest } from './enqueue.ts'
 import { fallbackObserver } from './fallback-observer.ts'
 import type { LiveTask } from './live-task.ts'
 import { createLiveTasks } from './live-tasks.ts'
+import { createGrants } from './grants.ts'
+import { createLease } from './lease.ts'
+import { listAttempts } from './list-attempts.ts'
 import { createLogStore } from './log-store.ts'
 import { checkObserver, createObserverHost } from './observer-host.ts'
 import { checkedIds, resolveExecutorOptions, type ExecutorOptions } from './options.ts'
@@ -32,14 +35,14 @@ import { checkCloseOptions, shutDown, type CloseOptions } from './shutdown.ts'
 import { closeOnSignals } from './signals.ts'
 import { createStarter } from './starter.ts'
 import { createStoreCalls } from './store-calls.ts'
-import { executorStats } from './stats.ts'
+import { activityOf, executorStats } from './stats.ts'
 import { systemClock } from './system-clock.ts'
+import { Tally } from './tally.ts'
 import { createUpkeep } from './upkeep.ts'
 import { uuidV7 } from './uuid.ts'
+import { createWindow } from './fill-window.ts'
 import { waitUntilIdle } from './drain.ts'
-
-/** Retention is looked after at least once per so many ended tasks. */
-const SWEEP_AFTER_FINISHED = 256
+import { watchLoop } from './watch-loop.ts'
 
 /** What the door hands in: the parts that an executor has unless it is given others. */
 export interface DefaultParts {
@@ -61,22 +64,26 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
   const timers = createTimerQueue(clock, (fire) => base.run(fire))
   const origin = { executorId: id, seq: 0 }
   const logFloor = { rank: checked.logFloor }
+  const loopWatch = watchLoop(() => core)
   const bus = createBus(
     (type, error) => observers.reportFault(subscriberName(type), error),
     () => {
       logFloor.rank = Math.min(checked.logFloor, bus?.logFloor ?? checked.logFloor)
       refreshFloor()
     },
+    loopWatch,
   )
-  const observers = createObserverHost(bus, origin, clock, timers, (around) => {
+  const onAroundChange = (around: AroundObservers): void => {
     core.around = around
-  })
+  }
+  const observers = createObserverHost(bus, origin, clock, timers, onAroundChange, () =>
+    activityOf(core),
+  )
   // Checked when the executor is made, before it leaves a trace; they start with it.
   const given = [...(checked.observers ?? [fallbackObserver()])]
   for (const observer of given) checkObserver(observer)
   const removeLogFloor = addLogFloor(logFloor)
   const starts = createStarter(base, (live) => attempts.begin(live))
-  let finished = 0
 
   const core: Core = {
     id,
@@ -94,11 +101,21 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     timers,
     logFloor,
     live: createLiveTasks(),
+    tally: new Tally(),
+    loopWatch,
+    // Both are the same clock only where nobody has given another.
+    loopDelaySince: clock === systemClock ? loopWatch.delaySince : undefined,
     phase: 'new',
     isClosed: () => core.phase === 'closed',
     isAborting: false,
     mayOwnUnheard: false,
     isPaused: false,
+    isPastLease: false,
+    watching: 0,
+    renewLease: () => lease.beat(),
+    get window() {
+      return window
+    },
     around: { wrapEnqueue: [], wrapRun: [], runInternal: [] },
     aroundHost: {
       timers,
@@ -113,10 +130,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     onRoom: new Set(),
     onClosed: new Set(),
     inserting: 0,
-    finished() {
-      finished += 1
-      if (finished % SWEEP_AFTER_FINISHED === 0) upkeep.sweep()
-    },
+    finished: () => upkeep.finished(),
     reportBackendError: createBackendErrors(bus, origin, clock, timers),
     startSoon: starts.begin,
     place: (live) => placeTask(core, attempts, live),
@@ -128,10 +142,13 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     enqueueChild: (task, input, enqueueOptions) =>
       enqueue({ task, input, options: enqueueOptions }),
   }
+  const grants = createGrants(core)
+  const window = createWindow(core, grants)
   const logStore = createLogStore(core)
   const attempts = createAttempts(core, logStore)
   const enqueuer = createEnqueuer(core, attempts)
-  const upkeep = createUpkeep(core, attempts)
+  const lease = createLease(core, attempts)
+  const upkeep = createUpkeep(core, lease, grants)
   let starting: Promise<void> | undefined
   let closing: Promise<void> | undefined
   let stopSignals: (() => void) | undefined
@@ -145,6 +162,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     run(live) {
       if (engine.awaitsRuns !== true) {
         attempts.run(live)
+        window.left(live.queue)
         return
       }
       return new Promise((resolve) => {
@@ -227,6 +245,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
       await shutDown(core, attempts, observers, upkeep, closeOptions, started, () =>
         stopSignals?.(),
       )
+      loopWatch.close()
       removeLogFloor()
     })
     return closing
@@ -252,6 +271,10 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     async list(query) {
       await ready('list')
       return listRecords(core, query)
+    },
+    async listAttempts(query) {
+      await ready('listAttempts')
+      return listAttempts(core, query)
     },
     async counts() {
       await ready('counts')
@@ -284,11 +307,14 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
       core.isPaused = true
       engine.pause()
       publishQueue('queue.paused')
+      // Others may run what waits here.
+      void window.empty()
     },
     resume() {
       if (!core.isPaused) return
       core.isPaused = false
-      engine.resume()
+      if (!core.isPastLease) engine.resume()
+      window.nudge()
       publishQueue('queue.resumed')
     },
     setConcurrency(concurrency) {

@@ -21,16 +21,14 @@ import type { TaskRecord } from '../task/task-record.ts'
 import type { Core } from './core.ts'
 import type { LiveTask } from './live-task.ts'
 import { RunningAttempt } from './running-attempt.ts'
-import { callUntilAnswered, delay } from './persist.ts'
 import { isResultOver, runOptionsOf } from './run-options.ts'
+import { watchRecord } from './watch.ts'
 
 interface ResultOptions {
   readonly signal?: AbortSignal | undefined
   readonly timeout?: Duration | undefined
 }
 
-const FIRST_POLL_MS = 50
-const MAX_POLL_MS = 500
 /** A deadline that only holds the process. */
 const FOREVER_MS = Number.MAX_SAFE_INTEGER
 
@@ -75,16 +73,27 @@ class Handle<Output> implements TaskHandle<Output> {
   }
 
   get started(): Promise<void> {
-    const live = this.#live
-    if (live === undefined) {
-      return watch(
-        this.#core,
-        this.id,
-        ({ state }) => state.starts > 0 || isTerminal(state.status),
-      ).then(() => {})
+    return this.#hasStarted()
+  }
+
+  async #hasStarted(): Promise<void> {
+    const hasStarted = ({ state }: { readonly state: TaskState }): boolean =>
+      state.starts > 0 || isTerminal(state.status)
+    if (this.#live !== undefined && hasStarted(this.#live)) return
+    for (;;) {
+      const live = this.#here()
+      if (live !== undefined) {
+        await startedOrGone(live)
+        if (hasStarted(live)) return
+      }
+      if ((await this.#watch(hasStarted, undefined)) !== undefined) return
     }
-    if (live.isDone || live.state.starts > 0) return Promise.resolve()
-    return new Promise((resolve) => (live.onStarted ??= []).push(resolve))
+  }
+
+  /** The task, as long as it is in this process's memory. */
+  #here(): LiveTask | undefined {
+    const live = this.#live
+    return live !== undefined && !live.isDone ? live : this.#core.live.get(this.id)
   }
 
   async result(options?: ResultOptions): Promise<Jsonify<Output>> {
@@ -134,20 +143,26 @@ class Handle<Output> implements TaskHandle<Output> {
   }
 
   async #ended(stop: AbortSignal): Promise<Jsonify<Output>> {
-    const live = this.#live
-    if (live !== undefined) {
-      if (!live.isDone) await doneOrStopped(live, stop)
-      if (!live.isLost && isTerminal(live.state.status)) {
+    // It may leave this memory for the store, and come back from there.
+    for (;;) {
+      const live = this.#here() ?? this.#live
+      if (live?.isDone === false) await doneOrStopped(live, stop)
+      if (live !== undefined && !live.isLost && isTerminal(live.state.status)) {
         return readResult<Output>(this.#core, live.spec, live.state, live)
       }
+      const stored = await this.#watch((record) => isTerminal(record.state.status), stop)
+      if (stored !== undefined) {
+        return readResult<Output>(this.#core, stored.spec, stored.state, undefined)
+      }
     }
-    const { spec, state } = await watch(
-      this.#core,
-      this.id,
-      (record) => isTerminal(record.state.status),
-      stop,
-    )
-    return readResult<Output>(this.#core, spec, state, undefined)
+  }
+
+  /** The record, once `isThere` holds; `undefined` when the task has come into this process's memory meanwhile. */
+  #watch(
+    isThere: (record: StoredRecord) => boolean,
+    stop: AbortSignal | undefined,
+  ): Promise<StoredRecord | undefined> {
+    return watchRecord(this.#core, this.id, isThere, stop)
   }
 
   record(): Promise<TaskRecord<Output> | undefined> {
@@ -163,6 +178,12 @@ class Handle<Output> implements TaskHandle<Output> {
   }
 }
 
+/** Settles when an attempt begins, or the task leaves this process's memory. */
+function startedOrGone(live: LiveTask): Promise<void> {
+  if (live.isDone || live.state.starts > 0) return Promise.resolve()
+  return new Promise((resolve) => (live.onStarted ??= []).push(resolve))
+}
+
 /** Settles when the task has ended, or nobody waits for it any more; leaves nothing behind with the task. */
 function doneOrStopped(live: LiveTask, stop: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
@@ -174,30 +195,6 @@ function doneOrStopped(live: LiveTask, stop: AbortSignal): Promise<void> {
     waiting.add(done)
     stop.addEventListener('abort', done, { once: true })
   })
-}
-
-/** Asks the store until `isThere` holds: often at first, then twice a second. */
-async function watch(
-  core: Core,
-  id: string,
-  isThere: (record: StoredRecord) => boolean,
-  stop?: AbortSignal,
-): Promise<StoredRecord> {
-  for (let delayMs = FIRST_POLL_MS; ; delayMs = Math.min(delayMs * 1.5, MAX_POLL_MS)) {
-    if (core.phase === 'closed') throw new ResultUnavailableError(id, 'this executor is closed')
-    const stored = await callUntilAnswered(
-      core,
-      'poll',
-      'get',
-      () => core.backend.get(id),
-      () => core.phase === 'closed' || stop?.aborted === true,
-    )
-    if (stored === undefined)
-      throw new ResultUnavailableError(id, 'its record does not exist, or retention has removed it')
-    if (isThere(stored)) return stored
-    if (stop?.aborted === true) throw new ResultUnavailableError(id, 'nobody waits for it any more')
-    await delay(core, delayMs)
-  }
 }
 
 function readResult<Output>(

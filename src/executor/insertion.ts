@@ -67,8 +67,7 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
       unplace(live)
       throw refusal(draft, result)
     }
-    accept(live, result.position)
-    return handleOf(core, live)
+    return accept(live, result.position)
   }
 
   async function insert(
@@ -108,10 +107,9 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
       core.inserting -= 1
     }
     if (results.every((result) => result.type === 'inserted')) {
-      return lives.map((live, index) => {
-        accept(live, (results[index] as { position: number }).position)
-        return handleOf(core, live)
-      })
+      return lives.map((live, index) =>
+        accept(live, (results[index] as { position: number }).position),
+      )
     }
     // None went in. What only met its own key has its handle already; the others go in without it.
     for (const live of lives) unplace(live)
@@ -122,7 +120,7 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
     const others = lives.filter((_live, index) => results[index]?.type === 'inserted')
     const inserted = new Map<LiveTask, TaskHandle>()
     if (others.length > 0) {
-      if (core.options.work) core.unplacedInserts += others.length
+      for (const live of others) if (isArriving(live)) arriving(live)
       const rest = others.map((live) => records[lives.indexOf(live)] as NewRecord)
       const handles = await answered(others, rest, call(rest))
       for (const [index, handle] of handles.entries())
@@ -143,6 +141,9 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
     let error = firstError
     for (const delayMs of INSERT_DELAYS_MS) {
       core.reportBackendError('insert', error)
+      const isLost = error instanceof BackendUnavailableError && error.reason === 'lease_lost'
+      // What fails here fails in the next try, too, and is told there.
+      if (isLost) await core.renewLease().catch(() => {})
       await delay(core, delayMs)
       if (core.isClosed()) break
       try {
@@ -202,44 +203,67 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
         spec: { expiresAt = Infinity },
       } = draft
       const isDue = !isScheduled && expiresAt > draft.state.dueAt
-      const canStart = mayStart && isDue && core.unplacedInserts === 0 && core.phase === 'open'
+      const isFirst = core.unplacedInserts === 0 && !core.window.isOverflowing(live.queue)
+      const canStart = mayStart && isDue && isFirst && core.phase === 'open'
       if (canStart && core.engine.reserve(live)) {
         live.hasSlot = true
+        if (core.backend.capabilities.durable !== 'none') live.startingAtMs = core.clock.monotonic()
         live.state = transition(spec, draft.state, { type: 'start' }, draft.state.dueAt)
-      } else {
+      } else if (core.window.admit(live)) {
         core.unplacedInserts += 1
+      } else {
+        live.state = { ...draft.state, owner: null }
       }
     }
     return { live, record: { spec, state: live.state, key, mayRetryAgain } }
   }
 
-  function unplace(live: LiveTask): void {
-    if (!core.options.work) return
-    if (live.hasSlot) core.engine.release(live)
-    else core.unplacedInserts -= 1
+  /** Neither with a slot nor for the store alone. */
+  function isArriving(live: LiveTask): boolean {
+    return core.options.work && !live.hasSlot && live.state.owner !== null
   }
 
-  function accept(live: LiveTask, position: number): void {
+  function arriving(live: LiveTask): void {
+    core.unplacedInserts += 1
+    core.window.arriving(live)
+  }
+
+  function arrived(live: LiveTask): void {
+    core.unplacedInserts -= 1
+    core.window.arrived(live)
+  }
+
+  function unplace(live: LiveTask): void {
+    if (live.hasSlot) core.engine.release(live)
+    else if (isArriving(live)) arrived(live)
+  }
+
+  function accept(live: LiveTask, position: number): TaskHandle {
     live.position = position
+    core.tally.of(live).enqueued += 1
     const { wanted } = core.bus
     if (wanted[live.state.status === 'scheduled' ? 'task.scheduled' : 'task.enqueued']) {
       core.bus.publish(lifecycle.accepted(core.origin, live, live.spec.createdAt))
     }
-    if (!core.options.work) return
+    if (!core.options.work || live.state.owner === null) {
+      if (core.options.work) core.window.stored(live)
+      return remoteHandle(core, live.id, live.name, false)
+    }
     if (core.isClosed()) {
       // The store was so late that nothing runs here any more: the record is there, and is recovered from there.
       live.isLost = true
       live.isDone = true
       unplace(live)
-      return
+      return handleOf(core, live)
     }
     core.live.add(live)
     if (live.hasSlot) {
       core.startSoon(live)
     } else {
-      core.unplacedInserts -= 1
       live.placement = placeTask(core, attempts, live)
+      arrived(live)
     }
+    return handleOf(core, live)
   }
 
   async function existing(live: LiveTask, id: string): Promise<TaskHandle> {
@@ -278,7 +302,8 @@ function refusal(task: { readonly spec: TaskSpec }, result: InsertResult | undef
   return new DuplicateTaskError(name, message, id)
 }
 
-function withCarrier(spec: TaskSpec, carrier: Record<string, string> | undefined): TaskSpec {
+/** `spec` with `carrier`, if it has none of its own and it can be stored. */
+export function withCarrier(spec: TaskSpec, carrier: Record<string, string> | undefined): TaskSpec {
   if (carrier === undefined || spec.traceContext !== undefined) return spec
   try {
     const traceContext = stringMap(carrier, 'carrier', CARRIER_LIMITS)

@@ -10,6 +10,7 @@ import type {
   TaskSpec,
   TaskState,
 } from '../task/record.ts'
+import type { Level } from '../task/level.ts'
 import type { Deadline } from '../task/timer-queue.ts'
 import type { RunOptions } from '../task/options.ts'
 import type { Registered } from './registry.ts'
@@ -18,8 +19,14 @@ import type { Registered } from './registry.ts'
 export interface CurrentAttempt {
   /** As the attempt began. */
   readonly state: TaskState
+  /** Of the monotonic clock. */
+  readonly startedAtMs: number
   /** It has its outcome; whatever the body does from now on is late. */
   readonly isOver: boolean
+  /** It waits for another task, and others have its slot. */
+  readonly isSlotLent: boolean
+  /** It has written a line that somebody wants. */
+  countLine(level: Level): void
   /** Tells the body to stop. The first reason stays. */
   abort(reason: Error): void
 }
@@ -58,6 +65,8 @@ export class LiveTask implements EngineItem, EventTask {
   isLost = false
   /** The attempt's slot was taken before the insert. */
   hasSlot = false
+  /** Of the monotonic clock: since when the body waits for the store to have its start; 0 when it does not wait. */
+  startingAtMs = 0
   /** Of the list of live tasks. */
   isListed = false
   previousLive: LiveTask | undefined = undefined
@@ -219,7 +228,7 @@ export function announceStarted(live: LiveTask): void {
   for (const tell of waiting) tell()
 }
 
-/** Tells those who wait for the end (and for a start that will not come). */
+/** Tells those who wait for the end, and for a start that will not come, or not here. */
 export function announceDone(live: LiveTask): void {
   live.isDone = true
   announceStarted(live)

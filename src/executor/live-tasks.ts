@@ -12,6 +12,8 @@ export interface LiveTasks {
   /** Takes it out, if it is in. */
   remove(live: LiveTask): void
   get(id: string): LiveTask | undefined
+  /** Calls `tell` when a task of this id comes in. Answers a function that ends it. */
+  onArrival(id: string, tell: () => void): () => void
   /** Those that are in, in order of arrival. Tasks that come and go meanwhile may or may not be among them. */
   values(): IterableIterator<LiveTask>
 }
@@ -21,6 +23,7 @@ export function createLiveTasks(): LiveTasks {
   let last: LiveTask | undefined
   let size = 0
   let byId: Map<string, LiveTask> | undefined
+  const awaited = new Map<string, Set<() => void>>()
 
   function* values(): IterableIterator<LiveTask> {
     let live = first
@@ -44,6 +47,9 @@ export function createLiveTasks(): LiveTasks {
       last = live
       size += 1
       byId?.set(live.id, live)
+      if (awaited.size === 0) return
+      const waiting = awaited.get(live.id)
+      if (waiting !== undefined) for (const tell of waiting) tell()
     },
     remove(live) {
       if (!live.isListed) return
@@ -67,6 +73,13 @@ export function createLiveTasks(): LiveTasks {
         for (const live of values()) byId.set(live.id, live)
       }
       return byId.get(id)
+    },
+    onArrival(id, tell) {
+      const waiting = awaited.get(id) ?? new Set()
+      awaited.set(id, waiting.add(tell))
+      return () => {
+        if (waiting.delete(tell) && waiting.size === 0) awaited.delete(id)
+      }
     },
     values,
   }

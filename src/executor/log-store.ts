@@ -113,6 +113,7 @@ export function createLogStore(core: Core): LogStore {
       const stored = rank >= options.logFloor
       const published = rank >= bus.logFloor
       if (!stored && !published) return
+      live.attempt?.countLine(level)
       const time = clock.now()
       const text = clip(messageText(message))
       const { fields, error } = readExtra(extra, unknownLevel)

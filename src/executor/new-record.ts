@@ -167,6 +167,7 @@ function assemble(
     hold: undefined,
     attemptEndedAt: undefined,
     worker: undefined,
+    facts: undefined,
     history: undefined,
   }
   const key =
@@ -314,7 +315,7 @@ function keyOf(
 }
 
 /** What around-hooks are shown of a record. */
-export function draftOf(spec: TaskSpec, state: TaskState): TaskDraft {
+export function draftOf(spec: TaskSpec, state: TaskState, { propagation }: RunOptions): TaskDraft {
   const {
     id,
     name,
@@ -344,5 +345,6 @@ export function draftOf(spec: TaskSpec, state: TaskState): TaskDraft {
     parentId,
     rootId,
     retryOf,
+    propagation,
   }
 }

@@ -12,6 +12,7 @@ import type { ExecutionOptions } from '../task/options.ts'
 import { ignoreRejection, reading } from '../task/reading.ts'
 import { EXECUTION_OPTION_NAMES, resolveOptions } from '../task/resolve-options.ts'
 import type { Task } from '../task/run-context.ts'
+import { resolveRetention, type RetentionLimits, type RetentionOptions } from './retention.ts'
 
 /** What is stored of a task's log lines. */
 export interface LogStoreOptions {
@@ -23,14 +24,6 @@ export interface LogStoreOptions {
   readonly maxBytes?: number | undefined
   /** Whether the extra is stored with its line. Default false: it may hold what should not be kept. */
   readonly storeExtra?: boolean | undefined
-}
-
-/** How long finished records are kept; whichever comes first. */
-export interface RetentionOptions {
-  /** Default `'7d'`. */
-  readonly maxAge?: Duration | undefined
-  /** Default 100,000; 1,000 on a backend that is not durable. */
-  readonly maxCount?: number | undefined
 }
 
 export interface ExecutorOptions {
@@ -46,11 +39,17 @@ export interface ExecutorOptions {
   readonly defaults?: ExecutionOptions | undefined
   /** Attempts at once. Default 10. */
   readonly concurrency?: number | undefined
+  /**
+   * Waiting tasks of one queue that are held in memory, on a backend that keeps records; the rest waits in the store, where
+   * any executor claims it: an integer from 1. Default 1,000.
+   */
+  readonly window?: number | undefined
   /** False only enqueues: nothing is claimed or run here. Default true. */
   readonly work?: boolean | undefined
   /** Records that may wait here before enqueue is refused. Default: what the backend says (memory 100,000). */
   readonly maxQueued?: number | undefined
   readonly logs?: LogStoreOptions | undefined
+  /** How long finished records are kept. Default: 7 days, and at most 100,000 (1,000 when the backend is not durable). */
   readonly retention?: RetentionOptions | undefined
   /** How long shielded tasks, hooks included, run on at close. Default `'30s'`. */
   readonly shieldGrace?: Duration | undefined
@@ -73,13 +72,15 @@ export interface ResolvedExecutorOptions {
   readonly defaults: ExecutionOptions
   readonly concurrency: number
   readonly work: boolean
+  readonly window: number
   readonly maxQueued: number | undefined
   readonly logFloor: number
   readonly maxLogLines: number
   readonly maxLogBytes: number
   readonly storeExtra: boolean
-  readonly maxAgeMs: number
-  readonly maxFinished: number | undefined
+  readonly retention: readonly RetentionLimits[]
+  /** Whether this executor removes finished records. */
+  readonly sweeps: boolean
   readonly shieldGraceMs: number
   readonly signalGrace: Duration | undefined
   readonly id: string | undefined
@@ -96,6 +97,7 @@ const NAMES: ReadonlySet<string> = new Set<keyof ExecutorOptions>([
   'concurrency',
   'work',
   'maxQueued',
+  'window',
   'logs',
   'retention',
   'shieldGrace',
@@ -122,8 +124,8 @@ export function resolveExecutorOptions(options: ExecutorOptions): ResolvedExecut
     }
   }
   const logs = group(options.logs, 'logs', ['store', 'maxLines', 'maxBytes', 'storeExtra'])
-  const retention = group(options.retention, 'retention', ['maxAge', 'maxCount'])
   const defaults = checkDefaults(options.defaults)
+  const work = boolean(options.work, 'work') ?? true
   const { id, handleSignals } = options
   if (id !== undefined && (typeof id !== 'string' || !ID_PATTERN.test(id))) {
     throw new InvalidOptionsError('id', '1 to 128 letters, digits, "_", ".", ":" or "-"', id, WHERE)
@@ -151,7 +153,8 @@ export function resolveExecutorOptions(options: ExecutorOptions): ResolvedExecut
       options.concurrency === undefined
         ? 10
         : (checkConcurrency(options.concurrency, WHERE) ?? Infinity),
-    work: boolean(options.work, 'work') ?? true,
+    work,
+    window: window(options.window),
     maxQueued: maxQueued(options.maxQueued),
     logFloor:
       logs['store'] === 'none'
@@ -160,8 +163,9 @@ export function resolveExecutorOptions(options: ExecutorOptions): ResolvedExecut
     maxLogLines: count(logs['maxLines'], 'logs.maxLines') ?? 1_000,
     maxLogBytes: count(logs['maxBytes'], 'logs.maxBytes') ?? 1_048_576,
     storeExtra: boolean(logs['storeExtra'], 'logs.storeExtra') ?? false,
-    maxAgeMs: durationMs(retention['maxAge'] ?? '7d', 'retention.maxAge', WHERE),
-    maxFinished: count(retention['maxCount'], 'retention.maxCount'),
+    retention: resolveRetention(options.retention),
+    // One that only enqueues must not remove by the defaults what its workers were told to keep.
+    sweeps: work || options.retention !== undefined,
     shieldGraceMs: durationMs(options.shieldGrace ?? '30s', 'shieldGrace', WHERE),
     signalGrace: signalGrace(handleSignals),
     id,
@@ -256,6 +260,12 @@ function maxQueued(value: unknown): number | undefined {
   if (value === 0)
     throw new InvalidOptionsError('maxQueued', 'an integer from 1, or Infinity', value, WHERE)
   return count(value, 'maxQueued')
+}
+
+function window(value: unknown): number {
+  if (value === undefined) return 1_000
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value
+  throw new InvalidOptionsError('window', 'an integer from 1', value, WHERE)
 }
 
 function boolean(value: unknown, option: string): boolean | undefined {

@@ -21,8 +21,11 @@ export function callStore<T>(
 ): T | Promise<T> {
   try {
     const answer = callRaw(core, internal, call)
-    return answer instanceof Promise ? withDeadline(core, operation, answer) : answer
+    if (answer instanceof Promise) return withDeadline(core, operation, answer)
+    core.tally.isStoreThere = true
+    return answer
   } catch (error) {
+    core.tally.storeFailed()
     throw asBackendError(core, operation, error)
   }
 }
@@ -39,8 +42,11 @@ export function callUntilAnswered<T>(
     repeat(core, internal, operation, call, isMoot, error, FIRST_DELAY_MS)
   try {
     const answer = callRaw(core, internal, call)
-    return answer instanceof Promise ? withDeadline(core, operation, answer, again) : answer
+    if (answer instanceof Promise) return withDeadline(core, operation, answer, again)
+    core.tally.isStoreThere = true
+    return answer
   } catch (error) {
+    core.tally.storeFailed()
     return again(asBackendError(core, operation, error))
   }
 }
@@ -98,6 +104,7 @@ function withDeadline<T>(
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const fail = (error: BackendUnavailableError): void => {
+      core.tally.storeFailed()
       if (again === undefined) reject(error)
       else again(error).then(resolve, reject)
     }
@@ -107,6 +114,7 @@ function withDeadline<T>(
     answer.then(
       (value) => {
         core.storeCalls.remove(call)
+        core.tally.answered(operation, call.sinceMs, core.clock.monotonic())
         resolve(value)
       },
       (error: unknown) => {

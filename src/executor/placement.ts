@@ -6,12 +6,13 @@ import { resolveOptions } from '../task/resolve-options.ts'
 import { isTerminal } from '../task/status.ts'
 import { transition } from '../task/transition.ts'
 import type { Endings } from './endings.ts'
-import type { Core, TakenOver } from './core.ts'
+import type { Core } from './core.ts'
 import { LiveTask } from './live-task.ts'
 import { countStoredLogs } from './log-store.ts'
 import type { Registered } from './registry.ts'
 import { optionsFor } from './run-options.ts'
 import { forget } from './settle.ts'
+import type { TakenOver } from './window.ts'
 
 /** Hands a task to the engine, unless it was cancelled meanwhile. A promise when the engine runs it in the caller. */
 export function placeTask(core: Core, endings: Endings, live: LiveTask): void | Promise<void> {
@@ -58,7 +59,7 @@ export function takeOverRecord(
   if (registered === undefined || isTerminal(state.status)) return Promise.resolve('claimed')
   const live = new LiveTask(
     registered,
-    optionsFor(registered, spec),
+    core.window.takeOptions(spec.id) ?? optionsFor(registered, spec),
     spec,
     state,
     stored.position,

@@ -2,13 +2,14 @@
 
 import type { RecordQuery } from '../backends/backend.ts'
 import { InvalidOptionsError, BackendUnavailableError } from '../task/errors.ts'
-import { reading } from '../task/reading.ts'
+import { readFields, reading } from '../task/reading.ts'
 import type { StoredRecord } from '../task/record.ts'
 import { STATUSES, type Status } from '../task/status.ts'
 import { TAG_LIMITS, stringMap } from '../task/tags.ts'
 import { taskRecord, type TaskRecord } from '../task/task-record.ts'
 import type { Core } from './core.ts'
 import { callStore } from './persist.ts'
+import { instantOf, stringOf, wordsOf } from './query-fields.ts'
 import { isResultOver, runOptionsOf } from './run-options.ts'
 
 /** Filters of `executor.list`; all given ones must hold. */
@@ -22,6 +23,12 @@ export interface ListQuery {
   /** Epoch milliseconds or a Date, exclusive. */
   readonly createdAfter?: number | Date | undefined
   readonly createdBefore?: number | Date | undefined
+  /**
+   * Text from 1 to 200 characters that the id, name, label, a tag's value, or the error's name or message contains,
+   * whatever the case of the letters A to Z. There is no index for it: with nothing else given, all records are looked
+   * at, some at a time.
+   */
+  readonly text?: string | undefined
   /** From 1 to 200; default 50. */
   readonly limit?: number | undefined
   /** `cursor` of the page before. */
@@ -32,10 +39,19 @@ export interface ListQuery {
   readonly logs?: boolean | undefined
 }
 
-/** One page of a list. */
+/**
+ * One page of a list.
+ *
+ * The store looks at a bounded number of records for each page, so that a list never stalls the tasks. So where few
+ * of many records match, **a page can be short, or empty, and still have a cursor**: go on until there is none.
+ */
 export interface RecordPage {
+  /** At most `limit`. */
   readonly records: readonly TaskRecord[]
-  /** Pass it as `cursor` for the next page; `undefined` after the last. */
+  /**
+   * Pass it as `cursor`, with the same filters and order, for the next page; `undefined` after the last. It stays good
+   * while records come and go: one that was there all the time, and matched, is on one page, and on one only.
+   */
   readonly cursor: string | undefined
 }
 
@@ -48,6 +64,7 @@ const NAMES = new Set([
   'parentId',
   'createdAfter',
   'createdBefore',
+  'text',
   'limit',
   'cursor',
   'order',
@@ -74,15 +91,10 @@ export async function listRecords(core: Core, query: ListQuery = {}): Promise<Re
       'this backend has no queries',
     )
   }
-  const checked = reading('query', WHERE, () => checkQuery(query))
-  const withLogs = reading('logs', WHERE, () => query.logs === true)
-  // One more than asked for tells whether there is another page.
-  const found = await callStore(core, 'poll', 'list', () =>
-    queries.list({ ...checked, limit: checked.limit + 1 }),
-  )
-  const page = found.slice(0, checked.limit)
+  const { withLogs, ...filters } = reading('query', WHERE, () => checkQuery(query))
+  const found = await callStore(core, 'poll', 'list', () => queries.list(filters))
   const records = await Promise.all(
-    page.map(async (stored) =>
+    found.records.map(async (stored) =>
       withLogs
         ? taskRecord(
             shown(core, stored),
@@ -91,11 +103,7 @@ export async function listRecords(core: Core, query: ListQuery = {}): Promise<Re
         : taskRecord(shown(core, stored)),
     ),
   )
-  const last = page.at(-1)
-  return {
-    records,
-    cursor: found.length > page.length && last !== undefined ? `p${last.position}` : undefined,
-  }
+  return { records, cursor: found.next === undefined ? undefined : `p${found.next}` }
 }
 
 // A result past its time is gone for readers at once; the text itself goes with the record.
@@ -123,60 +131,51 @@ export async function childrenOf(core: Core, parentId: string): Promise<TaskReco
   return children
 }
 
-function checkQuery(query: ListQuery): RecordQuery {
-  if (typeof query !== 'object' || query === null || Array.isArray(query)) {
-    throw new InvalidOptionsError('query', 'an object', query, WHERE)
-  }
+interface CheckedQuery extends RecordQuery {
+  readonly withLogs: boolean
+}
+
+function checkQuery(given: unknown): CheckedQuery {
+  // Each is read once: what was checked is what is asked for.
+  const query = readFields(given, 'query', 'an object', WHERE)
   for (const [key, value] of Object.entries(query)) {
     if (!NAMES.has(key))
       throw new InvalidOptionsError(key, 'left out: there is no such filter', value, WHERE)
   }
-  const { limit = 50, order = 'newest', cursor } = query
-  if (!Number.isInteger(limit) || limit < 1 || limit > 200) {
+  const { limit = 50, order = 'newest', cursor, logs, tags } = query
+  if (!isLimit(limit)) {
     throw new InvalidOptionsError('limit', 'an integer from 1 to 200', limit, WHERE)
   }
   if (order !== 'newest' && order !== 'oldest') {
     throw new InvalidOptionsError('order', '"newest" or "oldest"', order, WHERE)
   }
+  if (logs !== undefined && typeof logs !== 'boolean') {
+    throw new InvalidOptionsError('logs', 'true or false', logs, WHERE)
+  }
   return {
-    status: statusesOf(query.status),
-    name: text(query.name, 'name'),
-    queue: text(query.queue, 'queue'),
-    tags: query.tags === undefined ? undefined : stringMap(query.tags, 'tags', TAG_LIMITS, WHERE),
-    parentId: text(query.parentId, 'parentId'),
-    createdAfter: instant(query.createdAfter, 'createdAfter'),
-    createdBefore: instant(query.createdBefore, 'createdBefore'),
+    status: wordsOf(query['status'], 'status', STATUSES, WHERE),
+    name: stringOf(query['name'], 'name', WHERE),
+    queue: stringOf(query['queue'], 'queue', WHERE),
+    tags: tags === undefined ? undefined : stringMap(tags, 'tags', TAG_LIMITS, WHERE),
+    parentId: stringOf(query['parentId'], 'parentId', WHERE),
+    createdAfter: instantOf(query['createdAfter'], 'createdAfter', WHERE),
+    createdBefore: instantOf(query['createdBefore'], 'createdBefore', WHERE),
+    text: textOf(query['text']),
     limit,
     after: cursor === undefined ? undefined : positionOf(cursor),
     order,
+    withLogs: logs === true,
   }
 }
 
-function statusesOf(value: unknown): readonly Status[] | undefined {
-  if (value === undefined) return undefined
-  const list: readonly unknown[] = Array.isArray(value) ? value : [value]
-  const wrong = list.find((each) => !STATUSES.includes(each as Status))
-  if (wrong !== undefined || list.length === 0) {
-    throw new InvalidOptionsError(
-      'status',
-      `one or more of ${STATUSES.join(', ')}`,
-      wrong ?? value,
-      WHERE,
-    )
-  }
-  return list as readonly Status[]
+function isLimit(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 200
 }
 
-function text(value: unknown, option: string): string | undefined {
-  if (value === undefined || typeof value === 'string') return value
-  throw new InvalidOptionsError(option, 'a string', value, WHERE)
-}
-
-function instant(value: unknown, option: string): number | undefined {
+function textOf(value: unknown): string | undefined {
   if (value === undefined) return undefined
-  const time = value instanceof Date ? value.getTime() : value
-  if (typeof time === 'number' && Number.isFinite(time)) return time
-  throw new InvalidOptionsError(option, 'a valid Date or epoch milliseconds', value, WHERE)
+  if (typeof value === 'string' && value.length >= 1 && value.length <= 200) return value
+  throw new InvalidOptionsError('text', 'a string of 1 to 200 characters', value, WHERE)
 }
 
 function positionOf(cursor: unknown): number {

@@ -35,6 +35,7 @@ export async function retryFailed(
     throw new InvalidOptionsError('limit', `an integer from 1 to ${MAX}`, limit, 'retryFailed: ')
   }
   const handles: TaskHandle[] = []
+  const made = new Set<string>()
   let cursor: string | undefined
   do {
     const next = cursor === undefined ? undefined : { cursor }
@@ -48,8 +49,12 @@ export async function retryFailed(
     for (const record of page.records) {
       if (handles.length >= limit) return handles
       if (record.retriedBy !== undefined || core.registry.get(record.name) === undefined) continue
+      // A retry that has failed in the meantime is for another call.
+      if (made.has(record.id)) continue
       try {
-        handles.push(await retryTask(core, enqueuer, record.id))
+        const handle = await retryTask(core, enqueuer, record.id)
+        handles.push(handle)
+        made.add(handle.id)
       } catch (error) {
         // Somebody else was faster: it is retried, and that is all that was asked for.
         if (!(error instanceof DuplicateTaskError)) throw error

@@ -23,10 +23,16 @@ export function createRoom(core: Core): Room {
   // Between being let in and being counted as waiting, an enqueue awaits: without this, all that ask meanwhile get in.
   let kept = 0
 
+  /** In memory, on the way to the store, and put there without an owner. */
+  function waiting(): number {
+    const { due, later } = core.window.spilled
+    return core.engine.held + core.unplacedInserts + due + later
+  }
+
   function isFull(more: number): boolean {
     const { maxQueued } = core
     if (maxQueued === Infinity || !core.options.work) return false
-    return core.engine.held + core.unplacedInserts + kept + more > maxQueued
+    return waiting() + kept + more > maxQueued
   }
 
   function keepWhenFree(more: number): boolean {

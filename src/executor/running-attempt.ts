@@ -38,6 +38,8 @@ export class RunningAttempt implements AttemptBackground, CurrentAttempt {
   ranOn = false
   deadlines: Deadline[] | undefined
   abandonment: Deadline | undefined
+  /** With around-hooks: the carrier of its span, as they wrote it. */
+  carrier: Record<string, string> | undefined
   /** With around-hooks: resolves the innermost `next`, before the decision is committed. */
   onDecided: ((result: RunResult) => void) | undefined
   decision: Decision | undefined
@@ -45,6 +47,13 @@ export class RunningAttempt implements AttemptBackground, CurrentAttempt {
   onSlotFree: (() => unknown) | undefined
   /** The engine has the slot back. */
   isSlotReleased = false
+  isSlotLent = false
+  /** Counted as running on past its end. */
+  isOverrunning = false
+  /** How long the body waited for the store to have its start, in milliseconds. */
+  readonly persistMs: number | undefined
+  /** Lines so far, by level; made with the first one. */
+  logCounts: Partial<Record<Level, number>> | undefined
   /** Results of other tasks that the body waits for. */
   #waits = 0
   #fields: ContextFields
@@ -57,6 +66,7 @@ export class RunningAttempt implements AttemptBackground, CurrentAttempt {
     this.logStore = logStore
     this.state = live.state
     this.startedAtMs = startedAtMs
+    this.persistMs = live.startingAtMs === 0 ? undefined : startedAtMs - live.startingAtMs
     this.#fields = initialFields(live.fields)
     this.context = attemptContext(this)
   }
@@ -107,7 +117,10 @@ export class RunningAttempt implements AttemptBackground, CurrentAttempt {
     const { engine } = this.core
     if (this.isSlotReleased) return result
     this.#waits += 1
-    if (this.#waits === 1) engine.lend?.(this.live)
+    if (this.#waits === 1 && engine.lend !== undefined) {
+      this.isSlotLent = true
+      engine.lend(this.live)
+    }
     try {
       return await result
     } finally {
@@ -115,6 +128,7 @@ export class RunningAttempt implements AttemptBackground, CurrentAttempt {
       // Told to stop, it has to hear so now, not when there is a slot.
       if (this.#waits === 0 && !this.isSlotReleased && this.#abortReason === undefined) {
         await engine.takeBack?.(this.live)
+        this.isSlotLent = false
       }
     }
   }
@@ -123,7 +137,15 @@ export class RunningAttempt implements AttemptBackground, CurrentAttempt {
   releaseSlot(): void {
     if (this.isSlotReleased) return
     this.isSlotReleased = true
+    this.isSlotLent = false
     this.core.engine.release(this.live)
+  }
+
+  countLine(level: Level): void {
+    // Lines of a body that runs on are not its attempt's.
+    if (this.isOver) return
+    this.logCounts ??= {}
+    this.logCounts[level] = (this.logCounts[level] ?? 0) + 1
   }
 
   log(level: Level, message: unknown, extra: unknown, unknownLevel?: unknown): void {

@@ -52,7 +52,10 @@ function writeEnd(
   const answer = writeState(core, live, next)
   if (answer instanceof Promise) {
     answer.then(
-      (results) => settled(core, live, next, facts, results[0], then),
+      (results) => {
+        if (results[0] === 'ok') measure(core, live, next)
+        settled(core, live, next, facts, results[0], then)
+      },
       // Only when closing gave up on the store: the record stays ours in the store, and is recovered from there.
       () => {
         live.isSettling = false
@@ -65,23 +68,36 @@ function writeEnd(
   }
 }
 
-/** The write alone, repeated until it is answered. */
+/** How long the end of an attempt was on its way to the store. */
+function measure({ tally }: Core, { attempt, state }: LiveTask, { durationMs }: TaskState): void {
+  if (attempt === undefined || state.status !== 'running' || durationMs === undefined) return
+  const now = tally.answeredAtMs
+  tally.settle.add(now - attempt.startedAtMs - durationMs, now)
+}
+
+/**
+ * The write alone, repeated until it is answered. A start is refused as `cancelled` when somebody has asked for a cancel,
+ * unless its body has begun already.
+ */
 export function writeState(
   core: Core,
   live: LiveTask,
   next: TaskState,
+  fence: number = live.state.fence,
+  unlessCancelled = false,
 ): readonly WriteResult[] | Promise<readonly WriteResult[]> {
   const patch: StatePatch = {
     id: live.id,
     position: live.position,
     name: live.name,
     owner: core.id,
-    fence: live.state.fence,
+    fence,
     state: next,
     freesKey:
       live.spec.idempotencyKey !== undefined &&
       isTerminal(next.status) &&
       next.status !== 'succeeded',
+    unlessCancelled,
   }
   const { backend } = core
   return callUntilAnswered(core, 'persist', 'update', () => backend.update([patch]))
@@ -110,6 +126,7 @@ function settled(
   const { status: from } = live.state
   live.state = next
   live.dueAt = next.dueAt
+  core.tally.settled(live, from)
   publishState(core, live, from === 'running', facts)
   then(true)
 }
@@ -140,6 +157,14 @@ function publishState(core: Core, live: LiveTask, wasRunning: boolean, facts: Se
   const { bus, origin } = core
   const { wanted } = bus
   const { state } = live
+  if (wasRunning && wanted['attempt.summary']) {
+    const summary = lifecycle.attemptSummary(
+      origin,
+      live,
+      state.attemptEndedAt ?? state.endedAt ?? 0,
+    )
+    if (summary !== undefined) bus.publish(summary)
+  }
   switch (state.status) {
     case 'succeeded':
       if (wanted['task.succeeded'])

@@ -68,7 +68,7 @@ export async function shutDown(
   for (const tell of core.onRoom) tell()
   const isDurable = core.backend.capabilities.durable !== 'none'
   if (wasOpen) {
-    upkeep.stop()
+    const noMore = upkeep.stop()
     const waiting = stopWaiting(core, isDurable)
     await runningEnded(core, leftMs(startedAt + graceMs), 'unshielded')
     abort(core, 'unshielded')
@@ -84,7 +84,7 @@ export async function shutDown(
     await within(
       core,
       storeMs,
-      giveUp(core, attempts, waiting, isDurable).then(() => written(core)),
+      noMore.then(() => giveUp(core, attempts, waiting, isDurable)).then(() => written(core)),
     )
   }
   const left = countLeft(core)

@@ -152,6 +152,8 @@ export type BackendErrorReason =
   | 'io'
   | 'timeout'
   | 'closed'
+  | 'lease_lost'
+  | 'file_lost'
   | 'unknown'
 
 /** The store could not be reached or refused to work. The operation may be tried again. */

@@ -159,3 +159,13 @@ export function stringifyLoose(value: unknown): string | undefined {
   // `JSON.stringify` answers undefined for undefined, functions and symbols, whatever its type says.
   return value === undefined ? undefined : JSON.stringify(value)
 }
+
+/** The length of `text` in UTF-8, without node:buffer; JSON is mostly ASCII, where it is the length. */
+export function byteLength(text: string): number {
+  let bytes = text.length
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index)
+    if (unit > 0x7f) bytes += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1
+  }
+  return bytes
+}

@@ -84,6 +84,17 @@ export interface ExecutionOptions extends TaskHooks {
   readonly throws?: readonly ErrorClass[] | null | undefined
   /** Classes that `handle.result()` revives in another process, so that `instanceof` holds for the cause. */
   readonly errors?: readonly ErrorClass[] | null | undefined
+  /** How the trace of an attempt relates to that of its enqueue. Default: what the OpenTelemetry observer is set to. */
+  readonly propagation?: Propagation | null | undefined
+}
+
+/** How a trace goes on from the enqueue into the attempts: see the option `propagation` of `otelObserver`. */
+export type Propagation = 'auto' | 'child' | 'link' | 'none'
+
+export const PROPAGATION_TEXT = '"auto", "child", "link" or "none"'
+
+export function isPropagation(value: unknown): value is Propagation {
+  return value === 'auto' || value === 'child' || value === 'link' || value === 'none'
 }
 
 export interface Backoff {
@@ -119,6 +130,7 @@ export interface RunOptions extends TaskHooks {
   readonly validate: boolean
   readonly throws: readonly ErrorClass[] | undefined
   readonly errors: readonly ErrorClass[] | undefined
+  readonly propagation: Propagation | undefined
 }
 
 /** Options of a call as they are stored: plain values only. */

@@ -1,6 +1,7 @@
 /** What happened to a record, as a value: the input of the state machine. */
 
 import type { InterruptReason } from './errors.ts'
+import type { AttemptFacts } from './record.ts'
 import type { SerializedError } from './serialized-error.ts'
 
 /** Why a task failed, or why an attempt of it did. */
@@ -31,6 +32,8 @@ export interface SuccessOutcome {
   readonly resultJson?: string | undefined
   /** Why the result could not be stored; the task has succeeded all the same. */
   readonly resultError?: SerializedError | undefined
+  /** What was measured of the attempt that ended with it. */
+  readonly facts?: AttemptFacts | undefined
 }
 
 /** The body threw, ran past its deadline, or could not be run. */
@@ -41,6 +44,8 @@ export interface FailureOutcome {
   readonly durationMs: number
   /** How long to wait before the next attempt; `undefined` forbids one whatever the budget. */
   readonly retryDelayMs?: number | undefined
+  /** What was measured of the attempt that ended with it. */
+  readonly facts?: AttemptFacts | undefined
 }
 
 /** Somebody asked for an end, and the body (if it ran) did not resolve. */
@@ -49,6 +54,8 @@ export interface CancelOutcome {
   readonly reason?: string | undefined
   readonly by?: string | undefined
   readonly durationMs?: number | undefined
+  /** What was measured of the attempt that ended with it. */
+  readonly facts?: AttemptFacts | undefined
 }
 
 /** The executor went away, or gives the record up. */
@@ -58,6 +65,8 @@ export interface InterruptOutcome {
   readonly durationMs?: number | undefined
   /** False when nobody can take the record over (a store that is not durable). Default: the record's own policy. */
   readonly requeue?: boolean | undefined
+  /** What was measured of the attempt that ended with it. */
+  readonly facts?: AttemptFacts | undefined
 }
 
 /** `expiresAt` passed before a start. */

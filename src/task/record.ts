@@ -92,6 +92,10 @@ export interface TaskState {
   readonly attemptEndedAt?: number | undefined
   /** The executor that ran the latest attempt. */
   readonly worker?: string | undefined
+  /** What was measured of the latest attempt, once it has ended. */
+  readonly facts?: AttemptFacts | undefined
+  /** How the latest attempt ended, when the task came to another end afterwards, without a further one. */
+  readonly attemptEnd?: Pick<AttemptRecord, 'outcome' | 'reason'> | undefined
   /** Attempts before the latest one, oldest first; at most the last {@link MAX_HISTORY}. */
   readonly history?: readonly AttemptRecord[] | undefined
 }
@@ -99,8 +103,26 @@ export interface TaskState {
 /** So many earlier attempts are kept with a record. */
 export const MAX_HISTORY = 25
 
+/** What was measured of an attempt where it ran. What was nothing, or could not be measured, is absent. */
+export interface AttemptFacts {
+  /** How long the body waited for the store to have its start, in milliseconds. Absent when it did not wait. */
+  readonly persistMs?: number | undefined
+  /**
+   * The longest that the event loop stood still while it ran, in milliseconds, as far as the watch for
+   * `executor.loop_blocked` saw: absent below 50, and while no observer wants that event.
+   */
+  readonly loopDelayMs?: number | undefined
+  /** How many lines it wrote, by level; lines that neither the store nor an observer wants are not counted. */
+  readonly logCounts?: LogCounts | undefined
+  /** The carrier of its own span, by which the next attempt refers to it. Unknown of one that died with its process. */
+  readonly traceContext?: TraceContext | undefined
+}
+
+/** How many log lines, by level; a level without any is absent. */
+export type LogCounts = Readonly<Partial<Record<Level, number>>>
+
 /** One attempt, as it was. Its log lines are those of the record with the same `attempt`. */
-export interface AttemptRecord {
+export interface AttemptRecord extends AttemptFacts {
   /** Zero-based. */
   readonly attempt: number
   readonly outcome: 'running' | 'succeeded' | 'failed' | 'cancelled' | 'interrupted'
@@ -155,8 +177,11 @@ export interface StoredRecord {
 /** The latest attempt; `undefined` before the first. */
 export function latestAttempt(state: TaskState): AttemptRecord | undefined {
   if (state.starts === 0) return undefined
-  const { startedAt, endedAt, attemptEndedAt, waitMs, durationMs, error, reason, worker } = state
-  const outcome = latestOutcome(state)
+  const { startedAt, endedAt, attemptEndedAt, waitMs, durationMs, error, worker } = state
+  const { outcome, reason } = state.attemptEnd ?? {
+    outcome: latestOutcome(state),
+    reason: state.reason,
+  }
   const isOver = outcome !== 'running'
   return {
     attempt: attemptOf(state),
@@ -168,6 +193,7 @@ export function latestAttempt(state: TaskState): AttemptRecord | undefined {
     waitMs,
     durationMs: isOver ? durationMs : undefined,
     worker,
+    ...state.facts,
   }
 }
 

@@ -11,6 +11,7 @@ import type {
   RunOptions,
   StoredOptions,
 } from './options.ts'
+import { isPropagation, PROPAGATION_TEXT } from './options.ts'
 import { HEADER_LIMITS, stringMap, TAG_LIMITS } from './tags.ts'
 
 export const QUEUE_PATTERN: RegExp = /^[\w.-]{1,100}$/
@@ -68,6 +69,7 @@ export function resolveOptions(options: ExecutionOptions, where: string): RunOpt
     validate: read('validate', isBoolean, 'true or false') ?? true,
     throws: read('throws', isClassList, 'a list of error classes'),
     errors: read('errors', isClassList, 'a list of error classes'),
+    propagation: read('propagation', isPropagation, PROPAGATION_TEXT),
     ...resolveHooks(options, where),
   }
 }
@@ -97,6 +99,7 @@ export const EXECUTION_OPTION_NAMES: ReadonlySet<string> = new Set<keyof Executi
   'validate',
   'throws',
   'errors',
+  'propagation',
   'onStart',
   'onRetry',
   'onSuccess',

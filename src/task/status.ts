@@ -44,8 +44,9 @@ const TERMINAL: Readonly<Record<Status, boolean>> = {
   expired: true,
 }
 
+/** Whether `status` never changes any more; false for anything that is no status. */
 export function isTerminal(status: Status): status is TerminalStatus {
-  return TERMINAL[status]
+  return typeof status === 'string' && TERMINAL[status] === true
 }
 
 /**

@@ -20,6 +20,7 @@ import {
 import type { SerializedError } from './serialized-error.ts'
 import type { Status } from './status.ts'
 import type { Headers, Tags } from './tags.ts'
+import { traceIdOf } from './trace-id.ts'
 
 /** Everything known of one task at the moment of asking. Instants are epoch milliseconds. */
 export interface TaskRecord<Output = unknown> {
@@ -61,6 +62,8 @@ export interface TaskRecord<Output = unknown> {
   readonly retriedBy: string | undefined
   readonly idempotencyKey: string | undefined
   readonly traceContext: TraceContext | undefined
+  /** Of `traceContext`: 32 hex digits, by which its telemetry is found. */
+  readonly traceId: string | undefined
   readonly requestContext: ContextFields | undefined
   readonly progress: Progress | undefined
   readonly hold: Hold | undefined
@@ -123,6 +126,7 @@ export function taskRecord<Output = unknown>(
     retriedBy: stored.retriedBy,
     idempotencyKey: spec.idempotencyKey,
     traceContext: spec.traceContext,
+    traceId: traceIdOf(spec.traceContext),
     requestContext: spec.context,
     progress: stored.progress,
     hold: state.hold,
@@ -150,7 +154,8 @@ export function taskRecord<Output = unknown>(
   }
 }
 
-function attemptsOf(state: TaskState): readonly AttemptRecord[] {
+/** The latest attempt and those kept before it, oldest first. */
+export function attemptsOf(state: TaskState): readonly AttemptRecord[] {
   const latest = latestAttempt(state)
   return latest === undefined ? [] : [...(state.history ?? []), latest]
 }

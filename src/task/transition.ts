@@ -47,6 +47,7 @@ export function transition(
             resultError: outcome.resultError,
             error: undefined,
             reason: undefined,
+            facts: outcome.facts,
           }
         : state
     case 'failure':
@@ -60,17 +61,41 @@ export function transition(
         status: 'cancelled',
         owner: null,
         endedAt: now,
-        durationMs: outcome.durationMs ?? state.durationMs,
+        durationMs: durationOf(state, outcome),
         reason: outcome.reason,
         cancelledBy: outcome.by,
+        facts: outcome.facts ?? state.facts,
+        attemptEnd: attemptEndOf(state),
       }
     case 'interrupt':
       return isTerminal(status) ? state : afterInterrupt(spec, state, outcome, now)
     case 'expire':
       return isTerminal(status) || status === 'running'
         ? state
-        : { ...state, status: 'expired', owner: null, endedAt: now, reason: undefined }
+        : {
+            ...state,
+            status: 'expired',
+            owner: null,
+            endedAt: now,
+            reason: undefined,
+            attemptEnd: attemptEndOf(state),
+          }
   }
+}
+
+// A duration is of the attempt that ended: of one that was cut off elsewhere none is known, nor is it that of the one before.
+function durationOf(
+  state: TaskState,
+  outcome: { readonly durationMs?: number | undefined },
+): number | undefined {
+  return state.status === 'running' ? outcome.durationMs : state.durationMs
+}
+
+// A task that ends between attempts gets a reason of its own, which is not that of its latest attempt.
+function attemptEndOf(state: TaskState): TaskState['attemptEnd'] {
+  if (state.status === 'running') return undefined
+  const latest = latestAttempt(state)
+  return latest === undefined ? undefined : { outcome: latest.outcome, reason: latest.reason }
 }
 
 function startOf(state: TaskState, now: number): TaskState {
@@ -84,6 +109,7 @@ function startOf(state: TaskState, now: number): TaskState {
     waitMs: waitMs > 0 ? waitMs : 0,
     attemptEndedAt: undefined,
     worker: state.owner ?? undefined,
+    facts: undefined,
     history: withLatest(state),
   }
 }
@@ -103,6 +129,7 @@ function afterFailure(
   now: number,
 ): TaskState {
   const { error, reason, durationMs, retryDelayMs } = outcome
+  const facts = outcome.facts ?? state.facts
   const mayRetry = state.status === 'running' && retryDelayMs !== undefined
   if (mayRetry && attemptOf(state) - state.recoveries < spec.retries) {
     return {
@@ -113,9 +140,10 @@ function afterFailure(
       durationMs,
       error,
       reason,
+      facts,
     }
   }
-  return { ...state, status: 'failed', owner: null, endedAt: now, durationMs, error, reason }
+  return { ...state, status: 'failed', owner: null, endedAt: now, durationMs, error, reason, facts }
 }
 
 function afterInterrupt(
@@ -125,8 +153,10 @@ function afterInterrupt(
   now: number,
 ): TaskState {
   const { reason } = outcome
-  const durationMs = outcome.durationMs ?? state.durationMs
-  const ended = { ...state, owner: null, endedAt: now, durationMs, reason }
+  const durationMs = durationOf(state, outcome)
+  const facts = outcome.facts ?? state.facts
+  const attemptEnd = attemptEndOf(state)
+  const ended = { ...state, owner: null, endedAt: now, durationMs, reason, facts, attemptEnd }
   const requeue = state.status === 'running' && (outcome.requeue ?? true) && spec.requeueOnInterrupt
   if (!requeue) return { ...ended, status: 'interrupted' }
   const crashes = reason === 'shutdown' ? state.crashes : state.crashes + 1
@@ -143,6 +173,7 @@ function afterInterrupt(
     attemptEndedAt: now,
     durationMs,
     reason,
+    facts,
   }
 }
 

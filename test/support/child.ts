@@ -10,7 +10,18 @@ interface ChildEnd {
   readonly stderr: string
 }
 
+export interface ChildOptions {
+  /** More flags of Node's own. */
+  readonly execArgv?: readonly string[] | undefined
+  readonly env?: Readonly<Record<string, string>> | undefined
+  /** The program that runs it, with its arguments: `['strace', '-f']`. Then that one is killed. */
+  readonly under?: readonly string[] | undefined
+}
+
 export interface Child {
+  readonly pid: number
+  /** All complete lines so far. */
+  readonly lines: readonly string[]
   /** Settles with the first complete line that begins with `prefix`; rejects when the child ends without one. */
   line(prefix: string): Promise<string>
   write(line: string): void
@@ -18,12 +29,21 @@ export interface Child {
   readonly ended: Promise<ChildEnd>
 }
 
+/** Ends the child at a process warning. */
+const STRICT = new URL('strict.ts', import.meta.url).href
+
 /** Runs a TypeScript program of ours on this very Node. It is killed when this process exits. */
-export function startChild(program: string, args: readonly string[] = []): Child {
-  const child = spawn(process.execPath, ['--unhandled-rejections=strict', program, ...args], {
+export function startChild(
+  program: string,
+  args: readonly string[] = [],
+  { execArgv = [], env = {}, under = [] }: ChildOptions = {},
+): Child {
+  const strict = ['--unhandled-rejections=strict', '--import', STRICT]
+  const command = [...under, process.execPath, ...strict, ...execArgv, program, ...args]
+  const child = spawn(command[0] ?? '', command.slice(1), {
     stdio: ['pipe', 'pipe', 'pipe'],
     // Types are stripped once, not once per child.
-    env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'plainsight-compile-cache') },
+    env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'plainsight-compile-cache'), ...env },
   })
   const lines: string[] = []
   const waiting = new Set<() => void>()
@@ -59,6 +79,8 @@ export function startChild(program: string, args: readonly string[] = []): Child
     })
   })
   return {
+    pid: child.pid ?? -1,
+    lines,
     line: (prefix) =>
       new Promise((resolve, reject) => {
         const check = (): void => {

@@ -1,6 +1,11 @@
 /** What no list of events may contradict: the state machine, the level table, the order. Replays a list, and says what is wrong. */
 
-import { EVENT_LEVELS, type PlainsightEvent, type TaskEvent } from '../../src/events/event.ts'
+import {
+  EVENT_LEVELS,
+  type AttemptSummaryEvent,
+  type PlainsightEvent,
+  type TaskEvent,
+} from '../../src/events/event.ts'
 import { isTerminal, TRANSITIONS, type OutcomeType, type Status } from '../../src/task/status.ts'
 
 interface Replayed {
@@ -8,6 +13,8 @@ interface Replayed {
   starts: number
   /** Set by `attempt.failed`: the status that the next event of the task must confirm. */
   failedAs: Status | undefined
+  /** Of the attempt that has just ended: its outcome is what the next event of the task must tell of. */
+  summary: AttemptSummaryEvent | undefined
   time: number
 }
 
@@ -25,6 +32,8 @@ export function contradictions(
 ): readonly string[] {
   const wrong: string[] = []
   const tasks = new Map<string, Replayed>()
+  // Only who asks for the summaries has them.
+  const hasSummaries = events.some(({ type }) => type === 'attempt.summary')
   let seq = 0
   let closed = false
   for (const event of events) {
@@ -36,9 +45,10 @@ export function contradictions(
     if (!isPlainAndFrozen(event)) complain('is not frozen plain data')
     checkLevel(event, complain)
     if (event.type === 'executor.closed') closed = true
-    if ('taskId' in event) replay(event, tasks, takesOver, complain)
+    if ('taskId' in event) replay(event, tasks, { takesOver, hasSummaries }, complain)
   }
-  for (const [id, { status, failedAs }] of tasks) {
+  for (const [id, { status, failedAs, summary }] of tasks) {
+    if (summary !== undefined) wrong.push(`${id}: attempt.summary was not followed up`)
     if (failedAs !== undefined) wrong.push(`${id}: attempt.failed was not followed up`)
     if (complete && (status === undefined || !isTerminal(status)))
       wrong.push(`${id}: has not ended, it is ${String(status)}`)
@@ -46,20 +56,21 @@ export function contradictions(
   return wrong
 }
 
-/** The types of one task's events, in order. */
+/** The types of one task's events, in order; without the summaries, each of which belongs to the event after it. */
 export function typesOf(
   events: readonly PlainsightEvent[],
   taskId?: string,
 ): readonly PlainsightEvent['type'][] {
   return events
     .filter((event) => taskId === undefined || ('taskId' in event && event.taskId === taskId))
+    .filter(({ type }) => type !== 'attempt.summary')
     .map(({ type }) => type)
 }
 
 function replay(
   event: TaskEvent,
   tasks: Map<string, Replayed>,
-  takesOver: boolean,
+  { takesOver, hasSummaries }: { readonly takesOver: boolean; readonly hasSummaries: boolean },
   complain: (why: string) => void,
 ): void {
   let task = tasks.get(event.taskId)
@@ -71,6 +82,7 @@ function replay(
       status: undefined,
       starts: isNew ? 0 : starts,
       failedAs: undefined,
+      summary: undefined,
       time: event.time,
     }
     tasks.set(event.taskId, task)
@@ -83,6 +95,14 @@ function replay(
   if (task.failedAs !== undefined) {
     const follower = task.failedAs === 'retrying' ? 'task.retrying' : 'task.failed'
     if (event.type !== follower) complain(`comes between attempt.failed and ${follower}`)
+  }
+  const { summary } = task
+  task.summary = undefined
+  if (summary !== undefined) {
+    const wrong = whatSummaryMisses(summary, event)
+    if (wrong !== undefined) complain(wrong)
+  } else if (hasSummaries && endsAttempt(event, from)) {
+    complain('without attempt.summary')
   }
   const step = (outcome: OutcomeType, to: Status): void => {
     if (event.status !== to) complain(`says ${event.status}, expected ${to}`)
@@ -122,6 +142,10 @@ function replay(
     case 'task.cancel_requested':
       // A record that found a free slot was inserted as running; its attempt.started may be yet to come.
       if (from !== 'pending' || event.status !== 'running') stay()
+      break
+    case 'attempt.summary':
+      if (from !== undefined && from !== 'running') complain(`while ${from}`)
+      task.summary = event
       break
     case 'attempt.failed':
       if (event.status !== 'retrying' && event.status !== 'failed') complain(`says ${event.status}`)
@@ -166,6 +190,30 @@ function replay(
     case 'hook.error':
       break
   }
+}
+
+const OUTCOMES: Readonly<Partial<Record<TaskEvent['type'], AttemptSummaryEvent['outcome']>>> = {
+  'task.succeeded': 'succeeded',
+  'attempt.failed': 'failed',
+  // After a crash loop, without an `attempt.failed`.
+  'task.failed': 'failed',
+  'task.cancelled': 'cancelled',
+  'task.interrupted': 'interrupted',
+  'task.requeued': 'interrupted',
+}
+
+function whatSummaryMisses(summary: AttemptSummaryEvent, event: TaskEvent): string | undefined {
+  if (OUTCOMES[event.type] !== summary.outcome) return `comes after a summary of ${summary.outcome}`
+  if (event.status !== summary.status) return `says ${event.status}, its summary ${summary.status}`
+  if (event.attempt !== summary.attempt) return `is about another attempt than its summary`
+  return undefined
+}
+
+// What came before an executor took a task over is not known.
+function endsAttempt(event: TaskEvent, from: Status | undefined): boolean {
+  if (from !== 'running' || OUTCOMES[event.type] === undefined) return false
+  // Its `attempt.failed` had the summary before it.
+  return event.type !== 'task.failed' || event.reason === 'crash_loop'
 }
 
 // A late body and a slow hook may speak of an attempt that is over.

@@ -9,9 +9,12 @@ const root = new URL('../../', import.meta.url)
 
 registerHooks({
   resolve(specifier, context, next) {
-    const [, door] = /^plainsight(?:\/([\w-]+))?$/.exec(specifier) ?? []
+    const [, door] = /^plainsight(?:\/([\w/-]+))?$/.exec(specifier) ?? []
     if (specifier.startsWith('plainsight')) {
-      return { url: new URL(`src/${door ?? 'index'}.ts`, root).href, shortCircuit: true }
+      return {
+        url: new URL(`src/${door?.replace('/', '-') ?? 'index'}.ts`, root).href,
+        shortCircuit: true,
+      }
     }
     const isPackage = /^[a-z@]/.test(specifier) && !specifier.includes(':')
     return next(specifier, isPackage ? { ...context, parentURL: root.href } : context)

@@ -2,7 +2,13 @@
 
 import { expect, onTestFinished } from 'vitest'
 import { createExecutor, type Executor, type ExecutorOptions } from '../../src/index.ts'
-import type { EventType, EventOf, PlainsightEvent, TaskEvent } from '../../src/events/event.ts'
+import type {
+  AttemptSummaryEvent,
+  EventType,
+  EventOf,
+  PlainsightEvent,
+  TaskEvent,
+} from '../../src/events/event.ts'
 import type { Observer } from '../../src/observers/observer.ts'
 import type { Clock } from '../../src/task/clock.ts'
 import type { ManualClock } from '../../src/testing/manual-clock.ts'
@@ -38,7 +44,7 @@ export function recorded(
   { complete = false }: { readonly complete?: boolean } = {},
 ): Recorded {
   const { observers = [], ...rest } = options
-  const record = recorder()
+  const record: ReturnType<typeof recorder> = { ...recorder(), types: ['attempt.summary'] }
   const executor = createExecutor({ ...rest, observers: [record, ...observers] })
   onTestFinished(async () => {
     const closed = executor.close({ grace: 0 })
@@ -61,9 +67,23 @@ function isManual(clock: Clock | undefined): clock is ManualClock {
   return clock !== undefined && 'advance' in clock
 }
 
-/** The events of one task. */
+/** The events of one task, without the summaries of its attempts. */
 export function eventsOf(events: readonly PlainsightEvent[], taskId: string): readonly TaskEvent[] {
-  return events.filter((event): event is TaskEvent => 'taskId' in event && event.taskId === taskId)
+  return events.filter(
+    (event): event is TaskEvent =>
+      'taskId' in event && event.taskId === taskId && event.type !== 'attempt.summary',
+  )
+}
+
+/** The summaries of the attempts of one task. */
+export function summariesOf(
+  events: readonly PlainsightEvent[],
+  taskId: string,
+): readonly AttemptSummaryEvent[] {
+  return events.filter(
+    (event): event is AttemptSummaryEvent =>
+      event.type === 'attempt.summary' && event.taskId === taskId,
+  )
 }
 
 /** A promise with its ends in hand. */

@@ -8,7 +8,8 @@ import {
   taskLog,
 } from '../../../src/index.ts'
 import { EVENT_LEVELS, type EventType, type PlainsightEvent } from '../../../src/events/event.ts'
-import { faultyBackend, manualClock, sampleEvents } from '../../../src/testing.ts'
+import { faultyBackend, manualClock, sampleEvents, waitFor } from '../../../src/testing.ts'
+import { burn } from '../../support/burn.ts'
 import { contradictions } from '../../support/event-rules.ts'
 import { eventsOf, gate, recorded, recorder } from '../../support/recorded.ts'
 
@@ -64,7 +65,8 @@ describe('the events of a task', () => {
         type: 'task.succeeded',
         level: 'info',
         time: START + 1_500,
-        seq: 6,
+        // Its summary was the sixth.
+        seq: 7,
         status: 'succeeded',
         durationMs: 1_500,
         totalMs: 1_500,
@@ -371,10 +373,11 @@ describe('every event', () => {
     })
     const slow = defineTask({ name: 'slow', timeout: 10, run: () => end.promise })
     const deaf = defineTask({ name: 'deaf', run: () => new Promise(() => {}) })
+    const heavy = defineTask({ name: 'heavy', run: () => burn(300) })
     setFallbackLogger({ warning() {} })
     onTestFinished(() => setFallbackLogger(null))
-    const { executor, types } = recorded({
-      tasks: [chatty, fails, slow, deaf],
+    const { executor, events } = recorded({
+      tasks: [chatty, fails, slow, deaf, heavy],
       clock,
       backend,
       observers: [
@@ -410,11 +413,14 @@ describe('every event', () => {
     await clock.advance(5_000)
     await executor.enqueue(deaf)
     await executor.enqueue(deaf, undefined, { requeueOnInterrupt: true })
+    await executor.enqueue(heavy)
     await clock.settle()
+    await waitFor(() => events.some(({ type }) => type === 'executor.loop_blocked'))
     const closed = executor.close({ grace: 10 })
     await clock.advance(40_000)
     await closed
-    const missing = Object.keys(EVENT_LEVELS).filter((type) => !types().includes(type as EventType))
+    const told = new Set<string>(events.map(({ type }) => type))
+    const missing = Object.keys(EVENT_LEVELS).filter((type) => !told.has(type))
     expect(missing).toEqual([])
   })
 
@@ -471,7 +477,7 @@ describe('every event', () => {
 
 describe('the checker of these tests', () => {
   const story = async (): Promise<PlainsightEvent[]> => {
-    const record = recorder()
+    const record = { ...recorder(), types: ['attempt.summary'] as const }
     const task = defineTask({
       name: 'task',
       retries: 1,
@@ -504,6 +510,21 @@ describe('the checker of these tests', () => {
     ],
     ['an end that is missing', (events) => events.filter(({ type }) => type !== 'task.succeeded')],
     ['an end that comes twice', (events) => [...events.slice(0, -1), ...events.slice(-2)]],
+    [
+      'a summary that is missing',
+      (events) => events.filter(({ type, seq }) => type !== 'attempt.summary' || seq > 6),
+    ],
+    [
+      'a summary that says something else',
+      (events) =>
+        events.map((event) =>
+          event.type === 'attempt.summary' ? frozen(event, { outcome: 'cancelled' }) : event,
+        ),
+    ],
+    [
+      'a summary without its outcome',
+      (events) => events.filter(({ type }) => type !== 'attempt.failed'),
+    ],
     ['a wrong order', (events) => [...events.slice(0, 3), ...events.slice(3).toReversed()]],
     [
       'a wrong level',

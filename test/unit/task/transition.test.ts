@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Outcome } from '../../../src/task/outcome.ts'
 import {
   attemptOf,
+  latestAttempt,
   maxAttemptsOf,
   type TaskSpec,
   type TaskState,
@@ -205,6 +206,42 @@ describe('transition', () => {
   it('counts waiting from when it was due, never below zero', () => {
     expect(transition(spec(), state({ dueAt: 1_000 }), { type: 'start' }, 1_250).waitMs).toBe(250)
     expect(transition(spec(), state({ dueAt: 1_000 }), { type: 'start' }, 900).waitMs).toBe(0)
+  })
+
+  it('keeps how the latest attempt ended when the task comes to another end between two', () => {
+    const running = state({ status: 'running', starts: 1, fence: 1, startedAt: 1_000 })
+    const facts = { logCounts: { info: 2 } }
+    const failed = transition(
+      spec({ retries: 2 }),
+      running,
+      { ...failure, retryDelayMs: 5, facts },
+      1_100,
+    )
+    const expected = { outcome: 'failed', reason: 'error', endedAt: 1_100, ...facts }
+    for (const outcome of [
+      { type: 'cancel', reason: 'crash' },
+      { type: 'expire' },
+      { type: 'interrupt', reason: 'shutdown', requeue: false },
+    ] as const) {
+      const ended = transition(spec(), failed, outcome, 1_200)
+      expect([ended.endedAt, latestAttempt(ended)]).toEqual([
+        1_200,
+        expect.objectContaining(expected),
+      ])
+    }
+    const again = transition(spec(), { ...failed, status: 'pending' }, { type: 'start' }, 1_200)
+    expect(latestAttempt(again)?.outcome).toBe('running')
+    expect(latestAttempt(again)?.logCounts).toBeUndefined()
+    expect(again.history).toMatchObject([expected])
+  })
+
+  it('does not take the length of one attempt for that of the next, which was cut off elsewhere', () => {
+    const second = state({ status: 'running', starts: 2, fence: 2, durationMs: 70 })
+    for (const requeueOnInterrupt of [true, false]) {
+      const outcome = { type: 'interrupt', reason: 'crash' } as const
+      const ended = transition(spec({ requeueOnInterrupt }), second, outcome, 2_000)
+      expect(latestAttempt(ended)).toMatchObject({ outcome: 'interrupted', durationMs: undefined })
+    }
   })
 
   it('forbids a retry that the outcome forbids, whatever the budget', () => {

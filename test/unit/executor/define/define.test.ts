@@ -16,6 +16,7 @@ describe('defineTask', () => {
     expect(named.map((event) => [event.type, event.taskName])).toEqual([
       ['task.enqueued', 'billing:pay.card_v2-x'],
       ['attempt.started', 'billing:pay.card_v2-x'],
+      ['attempt.summary', 'billing:pay.card_v2-x'],
       ['task.succeeded', 'billing:pay.card_v2-x'],
     ])
   })

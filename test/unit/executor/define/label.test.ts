@@ -17,6 +17,7 @@ describe('label', () => {
       'Charge a card',
       'Charge a card',
       'Charge a card',
+      'Charge a card',
     ])
   })
 

@@ -132,6 +132,7 @@ describe.each(stores)('the record, on $name', ({ create }) => {
           waitMs: 0,
           durationMs: 0,
           worker: 'e1',
+          logCounts: { info: 1 },
         },
         {
           attempt: 1,
@@ -141,6 +142,7 @@ describe.each(stores)('the record, on $name', ({ create }) => {
           waitMs: 0,
           durationMs: 0,
           worker: 'e1',
+          logCounts: { info: 1 },
         },
       ],
       logLines: [

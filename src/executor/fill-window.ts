@@ -1,0 +1,300 @@
+/** Fills the window of each queue from the store, and sends what is beyond it there. */
+
+import type { ClaimQuery } from '../backends/backend.ts'
+import type { StoredRecord, TaskState } from '../task/record.ts'
+import { ownerNow, type Core } from './core.ts'
+import type { Grants } from './grants.ts'
+import type { LiveTask } from './live-task.ts'
+import { createLocalOptions } from './local-options.ts'
+import { giveBackRecords, releaseTasks } from './release.ts'
+import type { TakenOver, Window } from './window.ts'
+
+/** How far ahead of its time a task is held in memory from its enqueue on, in milliseconds. */
+export const SOON_MS = 5_000
+/** How far ahead of its time a stored task is claimed: the time between two looks at the store, and some more. */
+const CLAIM_AHEAD_MS = 2_000
+/** A retry that is due later than this waits in the store; one that is due after `SOON_MS` does when the window is full. */
+const RETRY_LATER_MS = 60_000
+/** Records of one claim. */
+const MAX_CLAIM = 1_000
+/** A window that was emptied faster than this is filled with more the next time; one that took longer than `SLOW_MS`, with less. */
+const FAST_MS = 100
+const SLOW_MS = 1_000
+/** So often a claim is repeated because better records have come in meanwhile. */
+const MAX_ROUNDS = 4
+
+interface Lane {
+  readonly queue: string
+  /** Admitted, and not answered by the store yet; the lowest priority of them. */
+  arriving: number
+  arrivingPriority: number
+  /** The store may have records that go after those in memory. */
+  isOverflowing: boolean
+  /** Grows with every record that goes to the store without an owner; the highest priority since the last claim began. */
+  spills: number
+  spillPriority: number
+  /** How many are held after a claim. */
+  target: number
+  filledAtMs: number
+}
+
+export function createWindow(core: Core, grants: Grants): Window {
+  const { engine, backend, clock } = core
+  const { heldIn, lastPriority, shed, setAside } = engine
+  const size = core.options.window
+  const isOn =
+    core.options.work &&
+    backend.capabilities.durable !== 'none' &&
+    heldIn !== undefined &&
+    lastPriority !== undefined
+  const lanes = new Map<string, Lane>()
+  const localOptions = createLocalOptions()
+  const spilled = { due: 0, later: 0 }
+  let filling: Promise<TakenOver[]> | undefined
+  let again = false
+  let nudgeIsDue = false
+  let stopped = false
+
+  const leastTarget = (): number => Math.min(size, Math.max(16, 2 * core.concurrency))
+  const held = (lane: Lane): number => (heldIn?.(lane.queue) ?? 0) + lane.arriving
+  const isLow = (lane: Lane): boolean => held(lane) <= lane.target >> 1
+
+  function laneOf(queue: string): Lane {
+    let lane = lanes.get(queue)
+    if (lane === undefined) {
+      lane = {
+        queue,
+        arriving: 0,
+        arrivingPriority: Infinity,
+        isOverflowing: false,
+        spills: 0,
+        spillPriority: -Infinity,
+        target: leastTarget(),
+        filledAtMs: clock.monotonic(),
+      }
+      lanes.set(queue, lane)
+    }
+    return lane
+  }
+
+  function spill(lane: Lane, priority: number): void {
+    lane.isOverflowing = true
+    lane.spills += 1
+    lane.spillPriority = Math.max(lane.spillPriority, priority)
+  }
+
+  function arriving(live: LiveTask): void {
+    if (!isOn) return
+    const lane = laneOf(live.queue)
+    lane.arriving += 1
+    lane.arrivingPriority = Math.min(lane.arrivingPriority, live.priority)
+  }
+
+  function fits(lane: Lane, live: LiveTask): boolean {
+    if (core.isPaused) return false
+    const isFull = held(lane) >= lane.target || (setAside?.(live.name) ?? 0) >= lane.target
+    if (!lane.isOverflowing && !isFull) return true
+    const last = Math.min(lastPriority?.(live.queue) ?? Infinity, lane.arrivingPriority)
+    return last !== Infinity && live.priority > last
+  }
+
+  /** It is in memory again, wherever it came from. */
+  function seen({ status }: TaskState): void {
+    const kind = status === 'scheduled' || status === 'retrying' ? 'later' : 'due'
+    if (spilled[kind] > 0) spilled[kind] -= 1
+  }
+
+  async function release(lives: readonly LiveTask[]): Promise<void> {
+    if (lives.length === 0) return
+    for (const live of lives) {
+      spill(laneOf(live.queue), live.priority)
+      localOptions.keep(live)
+    }
+    spilled.due += await releaseTasks(core, lives)
+  }
+
+  /** What may be claimed of each queue now; `undefined` when there is room for nothing. */
+  function roomNow(): Pick<ClaimQuery, 'names' | 'queueLimit' | 'queueLimits'> {
+    const names = core.registry
+      .names()
+      .filter((name) => (setAside?.(name) ?? 0) <= leastTarget() >> 1)
+    const queueLimits = new Map<string, number>()
+    for (const lane of lanes.values()) {
+      queueLimits.set(lane.queue, Math.max(0, lane.target - held(lane)))
+    }
+    return { names, queueLimit: leastTarget(), queueLimits }
+  }
+
+  /** Filled and emptied in no time: hold more. Not emptied for a second: others could have run it. */
+  function adapt(): void {
+    const now = clock.monotonic()
+    for (const lane of lanes.values()) {
+      if (!lane.isOverflowing && held(lane) === 0) {
+        // Queues may be named after users: one that nothing waits in is forgotten.
+        lanes.delete(lane.queue)
+        continue
+      }
+      if (!lane.isOverflowing || !isLow(lane)) continue
+      const tookMs = now - lane.filledAtMs
+      if (tookMs < FAST_MS) lane.target = Math.min(size, lane.target * 2)
+      else if (tookMs > SLOW_MS) lane.target = Math.max(leastTarget(), lane.target >> 1)
+    }
+  }
+
+  async function claim(): Promise<readonly StoredRecord[]> {
+    adapt()
+    const room = roomNow()
+    const now = clock.monotonic()
+    const spills = new Map<Lane, number>()
+    for (const lane of lanes.values()) {
+      spills.set(lane, lane.spills)
+      lane.spillPriority = -Infinity
+    }
+    const records = await grants.ask('poll', 'claim', () => {
+      const owner = ownerNow(core)
+      const dueBefore = owner.now + CLAIM_AHEAD_MS
+      return backend.claim(owner, { ...room, limit: MAX_CLAIM, dueBefore })
+    })
+    for (const { state } of records) seen(state)
+    const counts = new Map<string, number>()
+    for (const { spec } of records) counts.set(spec.queue, (counts.get(spec.queue) ?? 0) + 1)
+    for (const queue of counts.keys()) laneOf(queue)
+    const isCut = records.length >= MAX_CLAIM || room.names.length < core.registry.names().length
+    for (const lane of lanes.values()) {
+      const limit = room.queueLimits?.get(lane.queue) ?? room.queueLimit ?? 0
+      const count = counts.get(lane.queue) ?? 0
+      if (count > 0) lane.filledAtMs = now
+      if (limit > 0 && count >= limit) lane.isOverflowing = true
+      else if (limit > 0 && !isCut && lane.spills === spills.get(lane)) lane.isOverflowing = false
+    }
+    // Others have taken what is not there any more.
+    if (![...lanes.values()].some((lane) => lane.isOverflowing)) spilled.due = 0
+    return records
+  }
+
+  /** Whether better records than some of these have come into the store since they were claimed. */
+  function isOvertaken(records: readonly StoredRecord[]): boolean {
+    return records.some(({ spec }) => spec.priority < laneOf(spec.queue).spillPriority)
+  }
+
+  async function fillNow(): Promise<TakenOver[]> {
+    const outcomes: TakenOver[] = []
+    for (;;) {
+      again = false
+      const records = [...(await claim())]
+      for (let round = 1; round < MAX_ROUNDS && isOvertaken(records) && mayClaim(); round++) {
+        records.push(...(await claim()))
+      }
+      if (!mayClaim()) {
+        await giveBackRecords(core, records)
+        return outcomes
+      }
+      outcomes.push(...(await Promise.all(records.map((record) => core.takeOver(record)))))
+      const isMore = [...lanes.values()].some((lane) => lane.isOverflowing && isLow(lane))
+      if (!again && (records.length === 0 || !isMore)) return outcomes
+    }
+  }
+
+  function mayClaim(): boolean {
+    return !stopped && core.phase !== 'closing' && !core.isPaused && !core.isPastLease
+  }
+
+  function fill(): Promise<TakenOver[]> {
+    if (!mayClaim()) return Promise.resolve([])
+    if (filling !== undefined) {
+      again = true
+      return filling
+    }
+    filling = fillNow().finally(() => {
+      filling = undefined
+      if (core.onIdle.size > 0) for (const tell of core.onIdle) tell()
+      if (core.onRoom.size > 0) for (const tell of core.onRoom) tell()
+    })
+    return filling
+  }
+
+  function fillSoon(): void {
+    fill().catch((error: unknown) => core.reportBackendError('claim', error))
+  }
+
+  return {
+    isOverflowing: (queue) => isOn && lanes.get(queue)?.isOverflowing === true,
+    get hasOverflow() {
+      if (filling !== undefined) return true
+      for (const lane of lanes.values()) if (lane.isOverflowing) return true
+      return false
+    },
+    spilled,
+    admit(live) {
+      if (!isOn) return true
+      // One that expires first is held until then, so that it ends in time.
+      const wakesAt = Math.min(live.dueAt, live.spec.expiresAt ?? Infinity)
+      if (wakesAt === live.dueAt && wakesAt - clock.now() > SOON_MS) return false
+      const lane = laneOf(live.queue)
+      if (fits(lane, live)) {
+        arriving(live)
+        return true
+      }
+      spill(lane, live.priority)
+      return false
+    },
+    arriving,
+    arrived(live) {
+      if (!isOn) return
+      const lane = laneOf(live.queue)
+      lane.arriving -= 1
+      if (lane.arriving === 0) lane.arrivingPriority = Infinity
+      if (held(lane) >= 2 * size) void release(shed?.(live.queue, size) ?? [])
+    },
+    stored(live) {
+      if (live.state.status === 'scheduled') spilled.later += 1
+      else spilled.due += 1
+      localOptions.keep(live)
+    },
+    left(queue) {
+      if (!isOn || filling !== undefined) return
+      const lane = lanes.get(queue)
+      if (lane?.isOverflowing === true && isLow(lane)) fillSoon()
+    },
+    releasesRetry(live, state) {
+      if (!isOn || core.phase !== 'open') return false
+      const delayMs = state.dueAt - clock.now()
+      if (delayMs <= SOON_MS) return false
+      if (delayMs <= RETRY_LATER_MS && held(laneOf(live.queue)) < size) return false
+      localOptions.keep(live)
+      spilled.later += 1
+      return true
+    },
+    takeOptions: localOptions.take,
+    fill,
+    nudge() {
+      // With every slot taken and others waiting already, the regular look is soon enough.
+      if (
+        nudgeIsDue ||
+        stopped ||
+        (engine.waiting > 0 && engine.stats().active >= core.concurrency)
+      )
+        return
+      nudgeIsDue = true
+      core.timers.after(0, () => {
+        nudgeIsDue = false
+        fillSoon()
+      })
+    },
+    async empty() {
+      if (isOn) await release(engine.removeAll())
+    },
+    async trim() {
+      if (!isOn) return
+      for (const queue of lanes.keys()) await release(shed?.(queue, size) ?? [])
+    },
+    async stop() {
+      stopped = true
+      // It all is others' now.
+      spilled.due = 0
+      spilled.later = 0
+      // Its failure is reported where it was asked for.
+      await filling?.catch(() => {})
+    },
+  }
+}

@@ -1,0 +1,75 @@
+/** Gives waiting records back to the store, where anyone may claim them. */
+
+import type { StatePatch, WriteResult } from '../backends/backend.ts'
+import type { StoredRecord } from '../task/record.ts'
+import type { Core } from './core.ts'
+import type { LiveTask } from './live-task.ts'
+import { callUntilAnswered } from './persist.ts'
+import { forget, lose } from './settle.ts'
+
+/** Records per write. */
+const BATCH = 500
+
+/** Tasks that were taken out of the engine: they leave this executor's memory. Answers how many the store took. */
+export async function releaseTasks(core: Core, lives: readonly LiveTask[]): Promise<number> {
+  for (const live of lives) live.isSettling = true
+  let released = 0
+  for (let from = 0; from < lives.length; from += BATCH) {
+    const batch = lives.slice(from, from + BATCH)
+    const results = await write(
+      core,
+      batch.map(({ id, position, name, state }) => patchOf(core, id, position, name, state)),
+    )
+    for (const [index, live] of batch.entries()) {
+      live.isSettling = false
+      if (results[index] === 'ok') {
+        released += 1
+        live.state = { ...live.state, owner: null }
+      } else {
+        lose(core, live)
+      }
+      forget(core, live)
+    }
+  }
+  return released
+}
+
+/** Records that a claim has given to this executor and that it does not want any more. */
+export async function giveBackRecords(core: Core, records: readonly StoredRecord[]): Promise<void> {
+  for (let from = 0; from < records.length; from += BATCH) {
+    await write(
+      core,
+      records
+        .slice(from, from + BATCH)
+        .map(({ spec, state, position }) => patchOf(core, spec.id, position, spec.name, state)),
+    )
+  }
+}
+
+function patchOf(
+  core: Core,
+  id: string,
+  position: number,
+  name: string,
+  state: StatePatch['state'],
+): StatePatch {
+  const { fence } = state
+  return {
+    id,
+    position,
+    name,
+    owner: core.id,
+    fence,
+    state: { ...state, owner: null },
+    freesKey: false,
+  }
+}
+
+async function write(core: Core, patches: readonly StatePatch[]): Promise<readonly WriteResult[]> {
+  try {
+    return await callUntilAnswered(core, 'persist', 'update', () => core.backend.update(patches))
+  } catch {
+    // Closed meanwhile: they keep this executor as their owner, and are recovered from it.
+    return []
+  }
+}
