@@ -7,6 +7,8 @@ const config: ViteUserConfig = defineConfig({
     reporters: ['default', closingLine],
     // A rejection that nobody handles ends the process at once, as it would end a user's; vitest then fails the run.
     execArgv: ['--unhandled-rejections=strict'],
+    // A process warning (too many listeners, a timeout that overflows, a deprecated call) fails the test it came in.
+    setupFiles: ['test/support/no-warnings.ts'],
     // A test that was left alone on purpose is not left alone by accident.
     allowOnly: false,
     projects: [
@@ -38,6 +40,16 @@ const config: ViteUserConfig = defineConfig({
           fileParallelism: false,
         },
       },
+      // One for each program from elsewhere, because scripts/run.mjs leaves out what this machine cannot have.
+      ...['collector', 'prometheus'].map((name) => ({
+        extends: true as const,
+        test: {
+          name,
+          include: [`test/${name}/**/*.test.ts`],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      })),
     ],
   },
 })

@@ -43,7 +43,7 @@ export async function earlierLife(
     }
     await backend.open(owner)
     const names = Object.keys(tasks)
-    const records = await backend.claim(owner, { names, limit: 4 })
+    const records = await backend.claim(owner, { names, limit: 4, dueBefore: owner.now })
     const running = records.slice(0, 2).map(({ spec, state, position }) => ({
       id: spec.id,
       position,
@@ -133,6 +133,11 @@ export async function firstLife(
   await pump(clock, 'close', witness, () => executor.close({ grace: GRACE_MS }))
   const took = clock.now() - closingAt
   if (took > CLOSE_LIMIT_MS) witness.breach(`close took ${took} ms`)
+  for (const each of executor.stats().observers) {
+    const { name, emitted, delivered, dropped, failed, queued } = each
+    if (emitted !== delivered + dropped + failed + queued)
+      witness.breach(`the counts of ${name} do not add up: ${JSON.stringify(each)}`)
+  }
   // The process ends: its lock is free, whatever became of the call.
   await inner.close({ executorId: 'first', now: clock.now() })
 }

@@ -35,6 +35,7 @@ const OWN_END: Readonly<Record<string, readonly string[]>> = {
   parent: ['succeeded'],
   child: ['succeeded'],
   cancelled: ['succeeded', 'cancelled'],
+  long: ['cancelled'],
   broken: ['failed error'],
   slow: ['failed timeout'],
 }
@@ -42,6 +43,9 @@ const OWN_END: Readonly<Record<string, readonly string[]>> = {
 export const KILL_CONCURRENCY = 10
 /** A task ends as a crash loop after more than so many. */
 const MAX_CRASHES = 3
+
+/** Marks of processes. */
+const NOT_OF_TASKS: ReadonlySet<string> = new Set(['P', 'K', 'S', 'T'])
 
 interface Life {
   accepted: Entry | undefined
@@ -52,14 +56,25 @@ interface Life {
   readonly ends: Entry[]
 }
 
+export interface CheckOptions {
+  /**
+   * Owners that live can lose their records: frozen for longer than their lease, where no lock tells. What such a zombie
+   * still starts is no breach here: its outcome is refused.
+   */
+  readonly zombies?: boolean | undefined
+}
+
 export function checkKills(
   entries: readonly Entry[],
   records: readonly FinalRecord[],
+  { zombies = false }: CheckOptions = {},
 ): { readonly breaches: string[]; readonly counts: KillCounts } {
   const breaches: string[] = []
   const lives = livesOf(entries)
   const byId = new Map(records.map((record) => [record.id, record]))
-  const lastProcess = entries.at(-1)?.process ?? 0
+  // Each can cost a zombie's tasks one recovery, as a death does.
+  const freezes = zombies ? entries.filter(({ mark }) => mark === 'S').length : 0
+  const lastProcess = entries.reduce((last, { process }) => Math.max(last, process), 0)
   const counts = {
     accepted: 0,
     records: records.length,
@@ -75,7 +90,7 @@ export function checkKills(
     if (status === 'interrupted') counts.interrupted += 1
     if (reason === 'crash_loop') counts.crashLoops += 1
     const life = lives.get(id)
-    breaches.push(...breachesOfEnd(record, life, lastProcess))
+    breaches.push(...breachesOfEnd(record, life, lastProcess, freezes))
     if (life === undefined) continue
     counts.runs += life.starts.length
     counts.reruns +=
@@ -89,16 +104,17 @@ export function checkKills(
       breaches.push(`${id} was ${life.accepted === undefined ? 'started' : 'accepted'} and is lost`)
       continue
     }
-    breaches.push(...breachesOfRuns(id, record, life))
+    breaches.push(...breachesOfRuns(id, record, life, zombies))
   }
-  breaches.push(...breachesOfKeys(records), ...breachesOfReruns(lives))
+  breaches.push(...breachesOfKeys(records))
+  if (!zombies) breaches.push(...breachesOfReruns(lives))
   return { breaches, counts }
 }
 
 function livesOf(entries: readonly Entry[]): Map<string, Life> {
   const lives = new Map<string, Life>()
   for (const entry of entries) {
-    if (entry.mark === 'P') continue
+    if (NOT_OF_TASKS.has(entry.mark)) continue
     let life = lives.get(entry.id)
     if (life === undefined) {
       life = { accepted: undefined, cancelled: false, starts: [], overs: [], ends: [] }
@@ -114,7 +130,12 @@ function livesOf(entries: readonly Entry[]): Map<string, Life> {
 }
 
 /** The status is one that the task can have come to. */
-function breachesOfEnd(record: FinalRecord, life: Life | undefined, lastProcess: number): string[] {
+function breachesOfEnd(
+  record: FinalRecord,
+  life: Life | undefined,
+  lastProcess: number,
+  freezes: number,
+): string[] {
   const { id, name, status, reason } = record
   const end = status === 'failed' ? `failed ${reason}` : status
   const what = `${id} (${name}) ended ${end}`
@@ -127,14 +148,14 @@ function breachesOfEnd(record: FinalRecord, life: Life | undefined, lastProcess:
   }
   if (end === 'failed crash_loop') {
     const firstSeen = life?.accepted?.process ?? life?.starts[0]?.process ?? 0
-    const deaths = lastProcess - firstSeen
-    return deaths > MAX_CRASHES ? [] : [`${what} after only ${deaths} kills`]
+    const deaths = lastProcess - firstSeen + freezes
+    return deaths > MAX_CRASHES ? [] : [`${what} after only ${deaths} deaths`]
   }
   return OWN_END[name]?.includes(end) === true ? [] : [what]
 }
 
 /** The body began no more often than kills and its own failures explain, and never after its end. */
-function breachesOfRuns(id: string, record: FinalRecord, life: Life): string[] {
+function breachesOfRuns(id: string, record: FinalRecord, life: Life, zombies: boolean): string[] {
   const found: string[] = []
   const what = `${id} (${record.name})`
   if (life.ends.length > 1) found.push(`${what} has ${life.ends.length} terminal events`)
@@ -143,12 +164,12 @@ function breachesOfRuns(id: string, record: FinalRecord, life: Life): string[] {
       found.push(`${what}: its event said ${end.words[0]}, its record says ${record.status}`)
     }
     const after = life.starts.find((start) => start.at > end.at)
-    if (after !== undefined) found.push(`${what} was started again after its end`)
+    if (after !== undefined && !zombies) found.push(`${what} was started again after its end`)
   }
   if (record.name in ONCE && life.starts.length > 1) {
     found.push(`${what} has no retries and was started ${life.starts.length} times`)
   }
-  for (const [index, start] of life.starts.entries()) {
+  for (const [index, start] of zombies ? [] : life.starts.entries()) {
     const before = life.starts[index - 1]
     if (before === undefined || before.process !== start.process) continue
     const failed = life.overs.some(

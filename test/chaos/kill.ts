@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { startChild, type Child } from '../support/child.ts'
 import { seededRandom } from '../support/random.ts'
 import { readJournal } from './journal.ts'
-import { checkKills, type FinalRecord, type KillCounts } from './kill-check.ts'
+import { checkKills, type CheckOptions, type FinalRecord, type KillCounts } from './kill-check.ts'
 
 export interface KillOptions {
   readonly rounds: number
@@ -25,7 +25,7 @@ export interface KillReport {
 
 /** So many kills hit one file before it is drained and checked, and the next begins empty. */
 const ROUNDS_PER_FILE = 50
-const PROGRAM = fileURLToPath(new URL('kill-child.ts', import.meta.url))
+export const KILL_PROGRAM: string = fileURLToPath(new URL('kill-child.ts', import.meta.url))
 const DRAIN_DEADLINE_MS = 60_000
 
 /** Where the kill falls: while the file is opened (or made), while tasks run, while the executor closes. */
@@ -36,10 +36,10 @@ export async function killRounds({ rounds, seed, durability }: KillOptions): Pro
   const total = { accepted: 0, records: 0, runs: 0, reruns: 0, interrupted: 0, crashLoops: 0 }
   const breaches: string[] = []
   // The next one loads while this one runs.
-  let next = startChild(PROGRAM)
+  let next = startChild(KILL_PROGRAM)
   const take = (): Child => {
     const child = next
-    next = startChild(PROGRAM)
+    next = startChild(KILL_PROGRAM)
     return child
   }
   try {
@@ -98,13 +98,21 @@ async function oneLife(
   throw new Error(`the child ended by itself (code ${code}, signal ${signal}): ${stderr}`)
 }
 
-async function drainAndCheck(
+export interface DrainOptions extends CheckOptions {
+  /** The time by which the records were written, when it was not the system's. */
+  readonly factor?: number | undefined
+  readonly epochMs?: number | undefined
+}
+
+/** Finishes all that is left on the file in `directory`, in a process of `KILL_PROGRAM`, and checks what became of it. */
+export async function drainAndCheck(
   child: Child,
   directory: string,
   durability: string,
+  { factor = 1, epochMs = 0, ...options }: DrainOptions = {},
 ): Promise<ReturnType<typeof checkKills>> {
   await child.line('loaded')
-  child.write(`go drain 1 ${directory} ${durability}`)
+  child.write(`go drain 1 ${directory} ${durability} ${factor} ${epochMs}`)
   const deadline = setTimeout(() => child.kill(), DRAIN_DEADLINE_MS)
   try {
     await child.line('drained')
@@ -115,13 +123,13 @@ async function drainAndCheck(
   }
   const lines = readFileSync(join(directory, 'records.jsonl'), 'utf8').split('\n')
   const records = lines.filter((line) => line !== '').map((line) => JSON.parse(line) as FinalRecord)
-  const { breaches, counts } = checkKills(readJournal(join(directory, 'journal')), records)
+  const { breaches, counts } = checkKills(readJournal(join(directory, 'journal')), records, options)
   breaches.push(...damageOf(join(directory, 'tasks.db')))
   return { breaches, counts }
 }
 
 /** What SQLite itself says of the file. */
-function damageOf(path: string): string[] {
+export function damageOf(path: string): string[] {
   const database = new DatabaseSync(path, { readOnly: true })
   try {
     const rows = database.prepare('PRAGMA integrity_check').all() as { integrity_check: string }[]

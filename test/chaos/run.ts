@@ -1,113 +1,114 @@
 /**
- * The long tier: `npm run test:chaos [-- SUITE] [--rounds N] [--seed S]`.
+ * The long tier: `npm run test:chaos [-- SUITE …] [--rounds N] [--seed S] [--shard I/N] [--jobs J] [--list]`.
  *
- * Suites are `kill`, `faults` and `hostile`; all of them unless one is named. `--rounds` is the number of kills per
- * durability, of seeds per fault, or of values per entry. The seed that is printed repeats the run, as far as the
- * moments of kills allow.
+ * All suites unless some are named. `--rounds` replaces a suite's own size (kills, seeds, values). The seed that is
+ * printed repeats the run, as far as the moments of kills allow. `--shard 2/3` runs the second third of the cases; `--jobs`
+ * runs that many at once, where the suite does not measure time. `--limit` is how many minutes one case may take.
  */
 
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { chosenSeed } from '../support/random.ts'
-import { BACKENDS, FAULTS, FAULTY_METHODS, faultRun } from './faults.ts'
-import { ENTRIES } from './hostile/entries.ts'
-import { runHostile } from './hostile.ts'
-import { killRounds } from './kill.ts'
+import { loadSuite, suiteList } from './runner/load.ts'
+import { caseLines, suiteLine, type Tally } from './runner/report.ts'
+import { runSuite, SUITES } from './runner/run-suite.ts'
+import type { Suite } from './suite.ts'
 
-interface Case {
-  readonly name: string
-  /** Answers a line of counts, and what went wrong. */
-  run(): Promise<{ readonly counts: string; readonly breaches: readonly string[] }>
+class UsageError extends Error {}
+
+const say = (text: string): void => void process.stdout.write(text)
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exitCode = 2
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { rounds: { type: 'string' }, seed: { type: 'string' } },
-})
-const seed = values.seed === undefined ? chosenSeed() : Number(values.seed)
-const rounds = (byDefault: number): number =>
-  values.rounds === undefined ? byDefault : Number(values.rounds)
-
-const suites: Readonly<Record<string, () => readonly Case[]>> = {
-  kill: () =>
-    (['process', 'power'] as const).map((durability) => ({
-      name: `kill -9, durability ${durability}`,
-      async run() {
-        const { counts, breaches, ...rest } = await killRounds({
-          rounds: rounds(1_000),
-          seed,
-          durability,
-        })
-        const { accepted, records, runs, reruns, interrupted, crashLoops } = counts
-        const lost = breaches.filter((breach) => breach.endsWith('is lost')).length
-        return {
-          counts: `${rest.rounds} kills, ${accepted} accepted, ${lost} lost, ${records} records, ${runs} runs, ${reruns} again after a kill, ${interrupted} interrupted, ${crashLoops} crash loops`,
-          breaches,
-        }
-      },
-    })),
-  faults: () =>
-    BACKENDS.flatMap((backend) =>
-      [...FAULTY_METHODS, 'all' as const].map((method) => ({
-        name: `faults in ${method}, ${backend}`,
-        async run() {
-          const total = { runs: 0, accepted: 0, faults: 0 }
-          const breaches: string[] = []
-          for (const fault of FAULTS) {
-            for (let each = seed; each < seed + rounds(200); each++) {
-              const report = await faultRun({ backend, method, fault, seed: each })
-              total.runs += 1
-              total.accepted += report.accepted
-              total.faults += report.faults
-              breaches.push(...report.breaches.map((text) => `${fault}, seed ${each}: ${text}`))
-            }
-          }
-          return {
-            counts: `${total.runs} runs, ${total.faults} faults, ${total.accepted} accepted`,
-            breaches,
-          }
-        },
-      })),
-    ),
-  hostile: () =>
-    ENTRIES.map((entry) => ({
-      name: `hostile values, ${entry.name}`,
-      async run() {
-        const { runs, refused, breaches } = await runHostile(entry, rounds(100_000), seed)
-        return { counts: `${runs} values, ${refused} refused`, breaches }
-      },
-    })),
-}
-
-const name = positionals[0]
-const chosen = name === undefined ? Object.values(suites) : [suites[name]]
-let passed = 0
-let failed = 0
-process.stdout.write(`seed ${seed}\n`)
-for (const suite of chosen) {
-  if (suite === undefined) {
-    process.stderr.write(`no suite "${name}"; there are ${Object.keys(suites).join(', ')}\n`)
-    process.exit(2)
+async function main(): Promise<number> {
+  const { values, positionals } = readArguments()
+  const rounds = whole('rounds', values.rounds)
+  const seed = whole('seed', values.seed) ?? chosenSeed()
+  const jobs = whole('jobs', values.jobs) ?? 1
+  const limitMs = (whole('limit', values.limit) ?? 30) * 60_000
+  const isMine = sharded(values.shard)
+  const path = values.suites === undefined ? SUITES : resolve(values.suites)
+  const list = await suiteList(path)
+  const names = positionals.length === 0 ? Object.keys(list) : [...new Set(positionals)]
+  const unknown = names.find((name) => !Object.hasOwn(list, name))
+  if (unknown !== undefined) {
+    throw new UsageError(`no suite "${unknown}"; there are ${Object.keys(list).join(', ')}`)
   }
-  for (const each of suite()) await runCase(each)
+  if (values.list !== true) say(`seed ${seed}\n`)
+  const total: Tally = { passed: 0, failed: 0 }
+  let position = 0
+  for (const name of names) {
+    const startedAt = performance.now()
+    const tally: Tally = { passed: 0, failed: 0 }
+    let suite: Suite
+    let cases: readonly { readonly name: string }[]
+    try {
+      suite = await loadSuite(list, name)
+      cases = suite.cases({ seed, rounds })
+    } catch (error) {
+      const breaches = [error instanceof Error ? (error.stack ?? error.message) : String(error)]
+      total.failed += 1
+      say(caseLines(name, { counts: 'the suite cannot be loaded', breaches }, 0))
+      continue
+    }
+    if (values.list === true) {
+      say(`${name}\n${cases.map((each) => `        ${each.name}\n`).join('')}`)
+      continue
+    }
+    const first = position
+    position += cases.length
+    const indexes = cases.flatMap((_case, index) => (isMine(first + index) ? [index] : []))
+    if (indexes.length === 0) continue
+    const job = { list: path, suite: name, indexes, seed, rounds, limitMs }
+    await runSuite({ ...job, jobs: suite.alone === true ? 1 : jobs }, (end) => {
+      tally[end.breaches.length === 0 ? 'passed' : 'failed'] += 1
+      say(caseLines(cases[end.index]?.name ?? name, end, end.durationMs))
+    })
+    total.passed += tally.passed
+    total.failed += tally.failed
+    say(suiteLine(name, tally, performance.now() - startedAt))
+  }
+  if (values.list !== true) say(`${total.passed} passed, ${total.failed} failed\n`)
+  return total.failed === 0 ? 0 : 1
 }
-process.stdout.write(`${passed} passed, ${failed} failed\n`)
-// Waits with long timeouts may be pending: nobody waits for them any more.
-process.exit(failed === 0 ? 0 : 1)
 
-async function runCase({ name: title, run }: Case): Promise<void> {
-  const startedAt = performance.now()
-  let counts = ''
-  let breaches: readonly string[]
+function readArguments() {
   try {
-    ;({ counts, breaches } = await run())
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        rounds: { type: 'string' },
+        seed: { type: 'string' },
+        shard: { type: 'string' },
+        jobs: { type: 'string' },
+        limit: { type: 'string' },
+        list: { type: 'boolean' },
+        // Another list of suites than `suites.ts`: the tests of this runner have their own.
+        suites: { type: 'string' },
+      },
+    })
   } catch (error) {
-    breaches = [error instanceof Error ? (error.stack ?? error.message) : String(error)]
+    throw new UsageError((error as Error).message)
   }
-  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
-  if (breaches.length === 0) passed += 1
-  else failed += 1
-  const verdict = breaches.length === 0 ? 'ok    ' : 'FAILED'
-  process.stdout.write(`${verdict}  ${title}: ${counts} (${seconds} s)\n`)
-  for (const breach of breaches.slice(0, 20)) process.stdout.write(`        ${breach}\n`)
-  if (breaches.length > 20) process.stdout.write(`        … ${breaches.length - 20} more\n`)
+}
+
+function whole(option: string, given: string | undefined): number | undefined {
+  if (given === undefined) return undefined
+  const number = Number(given)
+  if (Number.isSafeInteger(number) && number > 0) return number
+  throw new UsageError(`--${option}: expected an integer from 1, got "${given}"`)
+}
+
+/** Whether the case at this position, counted over all suites, is in the shard. */
+function sharded(given: string | undefined): (position: number) => boolean {
+  if (given === undefined) return () => true
+  const [, shard = 0, count = 0] = (/^(\d+)\/(\d+)$/.exec(given) ?? []).map(Number)
+  if (shard >= 1 && shard <= count) return (position) => position % count === shard - 1
+  throw new UsageError(`--shard: expected I/N with I from 1 to N, such as 1/2, got "${given}"`)
 }

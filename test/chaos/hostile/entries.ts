@@ -1,6 +1,7 @@
 /** The public entries, each with what is thrown at it. */
 
 import type { Entry } from '../hostile.ts'
+import { BUFFER_ENTRIES } from './buffer-entries.ts'
 import { ENQUEUE_ENTRIES } from './enqueue-entries.ts'
 import { EXECUTOR_ENTRIES } from './executor-entries.ts'
 import { OBSERVER_ENTRIES } from './observer-entries.ts'
@@ -11,4 +12,5 @@ export const ENTRIES: readonly Entry[] = [
   ...ENQUEUE_ENTRIES,
   ...TASK_ENTRIES,
   ...OBSERVER_ENTRIES,
+  ...BUFFER_ENTRIES,
 ]

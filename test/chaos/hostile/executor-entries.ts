@@ -19,8 +19,12 @@ export const EXECUTOR_ENTRIES: readonly Entry[] = [
         concurrency: of(1, Infinity),
         work: of(true, false),
         maxQueued: of(10),
+        window: of(1, 1_000),
         logs: of({ store: 'info', maxLines: 1 }, { store: 'none' }),
-        retention: of({ maxAge: '1h', maxCount: 1 }),
+        retention: of(
+          { maxAge: '1h', maxCount: 1 },
+          { byStatus: { failed: { maxAge: Infinity }, succeeded: { maxCount: 0 } } },
+        ),
         shieldGrace: of('1s'),
         handleSignals: of(false),
         id: of('an-id'),
@@ -30,6 +34,29 @@ export const EXECUTOR_ENTRIES: readonly Entry[] = [
     ],
     async call(_world, options: Any) {
       await createExecutor(options).close({ grace: 0 })
+    },
+  },
+  {
+    name: 'createExecutor, retention',
+    values: [
+      hostileOptions({
+        maxAge: of('1h', Infinity),
+        maxCount: of(0, 1),
+        byStatus: of({ failed: { maxCount: 1 } }, {}),
+      }),
+      hostileOptions({
+        succeeded: of({ maxAge: '1h' }, {}),
+        failed: of({ maxCount: 0 }),
+        cancelled: of({}),
+      }),
+      valid(
+        () => true,
+        () => false,
+      ),
+    ],
+    async call(_world, general: Any, byStatus: Any, own) {
+      const retention: Any = own === true ? { byStatus } : general
+      await createExecutor({ observers: [], retention }).close({ grace: 0 })
     },
   },
   {
@@ -73,12 +100,31 @@ export const EXECUTOR_ENTRIES: readonly Entry[] = [
         createdAfter: [() => 5, () => new Date()],
         createdBefore: of(5),
         limit: of(1, 200),
+        text: of('oth', '%', '\0'),
         cursor: of('p1', 'p999999'),
         order: of('newest', 'oldest'),
         logs: of(true),
       }),
     ],
     call: ({ executor }, query: Any) => executor.list(query),
+  },
+  {
+    name: 'listAttempts',
+    values: [
+      hostileOptions({
+        status: of('failed', ['failed', 'running']),
+        outcome: of('failure', ['success', 'running']),
+        name: of('other'),
+        queue: of('default'),
+        tags: of({ a: 'b' }),
+        fingerprint: of('0123456789abcdef'),
+        since: [() => 5, () => new Date()],
+        until: of(5),
+        limit: of(1, 200),
+        cursor: of('p1', 'p999999'),
+      }),
+    ],
+    call: ({ executor }, query: Any) => executor.listAttempts(query),
   },
   {
     name: 'cancel',
@@ -161,7 +207,11 @@ export const EXECUTOR_ENTRIES: readonly Entry[] = [
     name: 'sqliteBackend',
     values: [
       hostileValue,
-      hostileOptions({ durability: of('process', 'power'), quickCheck: of(true, false) }),
+      hostileOptions({
+        durability: of('process', 'power'),
+        quickCheck: of(true, false),
+        checkpointThread: of(true, false),
+      }),
       valid(
         () => true,
         () => false,

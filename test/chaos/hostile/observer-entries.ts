@@ -42,6 +42,14 @@ export const OBSERVER_ENTRIES: readonly Entry[] = [
     },
   },
   {
+    name: 'what an observer reports',
+    values: [hostileValue],
+    async call({ executor }, error) {
+      const detach = executor.observe({ onEvent: noop, start: (host) => host?.report(error) })
+      await detach()
+    },
+  },
+  {
     name: 'setMinLevel',
     values: [hostileValue],
     async call({ executor }, minLevel: Any) {

@@ -3,9 +3,13 @@
 import {
   bindContext,
   defineTask,
+  isTerminal,
   mergeOptions,
+  RetryAfterError,
   setFallbackLogger,
+  STATUSES,
   taskLog,
+  UnrecoverableError,
   withContext,
 } from '../../../src/index.ts'
 import { hostileOptions, hostileValue, valid } from '../../support/hostile-values.ts'
@@ -137,6 +141,33 @@ export const TASK_ENTRIES: readonly Entry[] = [
           throw thrown
         }),
       ),
+  },
+  {
+    name: 'RetryAfterError and UnrecoverableError',
+    values: [
+      hostileValue,
+      hostileValue,
+      hostileOptions({ cause: of(new Error('the cause'), 'text') }),
+      valid(
+        () => true,
+        () => false,
+      ),
+    ],
+    call: (world, delay: Any, message: Any, options: Any, retried) =>
+      mayFail(
+        asTask(world, () => {
+          if (retried === true) throw new RetryAfterError(delay, message, options)
+          throw new UnrecoverableError(message, options)
+        }),
+      ),
+  },
+  {
+    name: 'isTerminal',
+    values: [hostileValue],
+    neverThrows: true,
+    call(_world, status: Any) {
+      if (isTerminal(status) && !STATUSES.includes(status)) throw new Error('that is no status')
+    },
   },
   {
     name: 'what callbacks of a task do',
