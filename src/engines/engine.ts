@@ -12,6 +12,9 @@
 import type { Clock } from '../task/clock.ts'
 import type { TimerQueue } from '../task/timer-queue.ts'
 
+/** Ahead of its time by no more than this, an item counts as held in its queue. In milliseconds. */
+export const AHEAD_MS = 2_000
+
 /** What an engine knows of a task that waits. The executor's own objects: compare them by identity. */
 export interface EngineItem {
   readonly id: string
@@ -25,6 +28,13 @@ export interface EngineItem {
   readonly dueAt: number
   /** Whether the process shall wait for this item although it is not due. */
   readonly keepAlive: boolean
+  /**
+   * Whether more than one crash has cut it off: of those one runs at a time, so that what keeps crashing its process takes
+   * no other with it again and again. Stays as it is while the item holds a slot.
+   */
+  readonly isSuspect?: boolean
+  /** Whether another crash ends it: it starts when nothing else runs, as far as that comes soon. Stays likewise. */
+  readonly isLastChance?: boolean
 }
 
 /** What the executor offers its engine. */
@@ -93,10 +103,12 @@ export interface Engine<Item extends EngineItem = EngineItem> {
   refresh(): void
   stats(): EngineStats
   /**
-   * Items of this queue that have not been run, due or not, without those that wait for their own task's limit. Absent, as
-   * the next three, in an engine that takes in whatever comes.
+   * Items of this queue that are due, or were due within `AHEAD_MS` when they were added, without those that wait for their
+   * own task's limit. Absent, as the next four, in an engine that takes in whatever comes.
    */
   heldIn?(queue: string): number
+  /** Items of this queue that are due later than that. */
+  laterIn?(queue: string): number
   /** Items of this task that wait aside because it is at its own limit. */
   setAside?(name: string): number
   /** The priority of the item of this queue that would go last of those that are due; `undefined` when none is. */

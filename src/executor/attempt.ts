@@ -71,7 +71,7 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     const answer = writeState(core, live, next, fence, true)
     if (!(answer instanceof Promise)) {
       started(live, next, answer[0])
-    } else if (live.spec.requeueOnInterrupt && fence === 0) {
+    } else if (live.spec.requeueOnInterrupt && fence === 0 && sinceMs < core.leaseEndsMs) {
       // Written behind: after a crash it would be run again in any case. Not for what was claimed, adopted or retried: a body
       // that kills its process must leave a trace of each start but the first, or it would be started for ever.
       const arrived = (isOurs: boolean): void => {

@@ -89,6 +89,8 @@ export interface Core {
   isPaused: boolean
   /** The store has not answered for longer than the lease lasts: nothing new starts until it does. */
   isPastLease: boolean
+  /** On the monotonic clock: from here on others may have taken what is ours, unless a beat is answered. */
+  leaseEndsMs: number
   /** Registers anew with a store that has given our records away. Rejects when the store does. */
   renewLease(): Promise<void>
   /** Which of the waiting tasks are in memory. */

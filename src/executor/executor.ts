@@ -111,6 +111,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     mayOwnUnheard: false,
     isPaused: false,
     isPastLease: false,
+    leaseEndsMs: Infinity,
     watching: 0,
     renewLease: () => lease.beat(),
     get window() {

@@ -28,8 +28,12 @@ interface Lane {
   /** Admitted, and not answered by the store yet; the lowest priority of them. */
   arriving: number
   arrivingPriority: number
+  /** The highest of what was sent to the store while they were on their way. */
+  shedPriority: number
   /** The store may have records that go after those in memory. */
   isOverflowing: boolean
+  /** No record of this queue in the store has a higher priority, as far as this executor has put or left it there. */
+  storePriority: number
   /** Grows with every record that goes to the store without an owner; the highest priority since the last claim began. */
   spills: number
   spillPriority: number
@@ -66,7 +70,9 @@ export function createWindow(core: Core, grants: Grants): Window {
         queue,
         arriving: 0,
         arrivingPriority: Infinity,
+        shedPriority: -Infinity,
         isOverflowing: false,
+        storePriority: -Infinity,
         spills: 0,
         spillPriority: -Infinity,
         target: leastTarget(),
@@ -81,6 +87,7 @@ export function createWindow(core: Core, grants: Grants): Window {
     lane.isOverflowing = true
     lane.spills += 1
     lane.spillPriority = Math.max(lane.spillPriority, priority)
+    lane.storePriority = Math.max(lane.storePriority, priority)
   }
 
   function arriving(live: LiveTask): void {
@@ -94,6 +101,7 @@ export function createWindow(core: Core, grants: Grants): Window {
     if (core.isPaused) return false
     const isFull = held(lane) >= lane.target || (setAside?.(live.name) ?? 0) >= lane.target
     if (!lane.isOverflowing && !isFull) return true
+    if (lane.isOverflowing && live.priority > lane.storePriority) return true
     const last = Math.min(lastPriority?.(live.queue) ?? Infinity, lane.arrivingPriority)
     return last !== Infinity && live.priority > last
   }
@@ -107,7 +115,9 @@ export function createWindow(core: Core, grants: Grants): Window {
   async function release(lives: readonly LiveTask[]): Promise<void> {
     if (lives.length === 0) return
     for (const live of lives) {
-      spill(laneOf(live.queue), live.priority)
+      const lane = laneOf(live.queue)
+      spill(lane, live.priority)
+      if (lane.arriving > 0) lane.shedPriority = Math.max(lane.shedPriority, live.priority)
       localOptions.keep(live)
     }
     spilled.due += await releaseTasks(core, lives)
@@ -157,15 +167,25 @@ export function createWindow(core: Core, grants: Grants): Window {
     })
     for (const { state } of records) seen(state)
     const counts = new Map<string, number>()
-    for (const { spec } of records) counts.set(spec.queue, (counts.get(spec.queue) ?? 0) + 1)
+    const lowest = new Map<string, number>()
+    for (const { queue, priority } of records.map(({ spec }) => spec)) {
+      counts.set(queue, (counts.get(queue) ?? 0) + 1)
+      lowest.set(queue, Math.min(lowest.get(queue) ?? Infinity, priority))
+    }
     for (const queue of counts.keys()) laneOf(queue)
     const isCut = records.length >= MAX_CLAIM || room.names.length < core.registry.names().length
     for (const lane of lanes.values()) {
       const limit = room.queueLimits?.get(lane.queue) ?? room.queueLimit ?? 0
       const count = counts.get(lane.queue) ?? 0
       if (count > 0) lane.filledAtMs = now
-      if (limit > 0 && count >= limit) lane.isOverflowing = true
-      else if (limit > 0 && !isCut && lane.spills === spills.get(lane)) lane.isOverflowing = false
+      if (limit > 0 && count >= limit) {
+        lane.isOverflowing = true
+        // What was left goes after what was given; what has come since may not.
+        lane.storePriority = Math.max(lowest.get(lane.queue) ?? Infinity, lane.spillPriority)
+      } else if (limit > 0 && !isCut) {
+        lane.isOverflowing = lane.spills !== (spills.get(lane) ?? 0)
+        lane.storePriority = lane.spillPriority
+      }
     }
     // Others have taken what is not there any more.
     if (![...lanes.values()].some((lane) => lane.isOverflowing)) spilled.due = 0
@@ -243,8 +263,13 @@ export function createWindow(core: Core, grants: Grants): Window {
       if (!isOn) return
       const lane = laneOf(live.queue)
       lane.arriving -= 1
-      if (lane.arriving === 0) lane.arrivingPriority = Infinity
+      // Some that go before it were sent to the store while it was on its way.
+      const isBehind = core.isPaused || live.priority <= lane.shedPriority
+      if (isBehind && engine.remove(live)) void release([live])
       if (held(lane) >= 2 * size) void release(shed?.(live.queue, size) ?? [])
+      if (lane.arriving > 0) return
+      lane.arrivingPriority = Infinity
+      lane.shedPriority = -Infinity
     },
     stored(live) {
       if (live.state.status === 'scheduled') spilled.later += 1

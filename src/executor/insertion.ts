@@ -19,6 +19,7 @@ import { LiveTask } from './live-task.ts'
 import type { DraftRecord } from './new-record.ts'
 import { callStore, delay } from './persist.ts'
 import { placeTask } from './placement.ts'
+import { noteOffset, wallDrift } from './wall-drift.ts'
 
 /** How often an insert is repeated when the store does not answer, and how long in all. */
 const INSERT_DELAYS_MS = [50, 150, 400]
@@ -120,7 +121,7 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
     const others = lives.filter((_live, index) => results[index]?.type === 'inserted')
     const inserted = new Map<LiveTask, TaskHandle>()
     if (others.length > 0) {
-      for (const live of others) if (isArriving(live)) arriving(live)
+      for (const live of others) if (core.options.work && !live.hasSlot) arriving(live)
       const rest = others.map((live) => records[lives.indexOf(live)] as NewRecord)
       const handles = await answered(others, rest, call(rest))
       for (const [index, handle] of handles.entries())
@@ -197,6 +198,7 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
       Infinity,
       core.backend.capabilities.durable === 'none',
     )
+    if (draft.isScheduled) noteOffset(core, live)
     if (core.options.work) {
       const {
         isScheduled,
@@ -209,33 +211,29 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
         live.hasSlot = true
         if (core.backend.capabilities.durable !== 'none') live.startingAtMs = core.clock.monotonic()
         live.state = transition(spec, draft.state, { type: 'start' }, draft.state.dueAt)
-      } else if (core.window.admit(live)) {
-        core.unplacedInserts += 1
       } else {
-        live.state = { ...draft.state, owner: null }
+        core.unplacedInserts += 1
+        if (!core.window.admit(live)) live.state = { ...draft.state, owner: null }
       }
     }
     return { live, record: { spec, state: live.state, key, mayRetryAgain } }
   }
 
-  /** Neither with a slot nor for the store alone. */
-  function isArriving(live: LiveTask): boolean {
-    return core.options.work && !live.hasSlot && live.state.owner !== null
-  }
-
+  /** On its way to the store without a slot: to memory, or, without an owner, to the store alone. */
   function arriving(live: LiveTask): void {
     core.unplacedInserts += 1
-    core.window.arriving(live)
+    if (live.state.owner !== null) core.window.arriving(live)
   }
 
   function arrived(live: LiveTask): void {
     core.unplacedInserts -= 1
-    core.window.arrived(live)
+    if (live.state.owner !== null) core.window.arrived(live)
   }
 
   function unplace(live: LiveTask): void {
+    if (!core.options.work) return
     if (live.hasSlot) core.engine.release(live)
-    else if (isArriving(live)) arrived(live)
+    else arrived(live)
   }
 
   function accept(live: LiveTask, position: number): TaskHandle {
@@ -246,7 +244,10 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
       core.bus.publish(lifecycle.accepted(core.origin, live, live.spec.createdAt))
     }
     if (!core.options.work || live.state.owner === null) {
-      if (core.options.work) core.window.stored(live)
+      if (core.options.work) {
+        arrived(live)
+        core.window.stored(live)
+      }
       return remoteHandle(core, live.id, live.name, false)
     }
     if (core.isClosed()) {
@@ -257,6 +258,7 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
       return handleOf(core, live)
     }
     core.live.add(live)
+    if (live.state.status === 'scheduled') live.dueAt += wallDrift(core, live)
     if (live.hasSlot) {
       core.startSoon(live)
     } else {

@@ -17,6 +17,7 @@ export interface Lease {
 
 export function createLease(core: Core, attempts: Attempts): Lease {
   let lastBeatMs = core.clock.monotonic()
+  core.leaseEndsMs = lastBeatMs + LEASE_MS
   let beating: Promise<void> | undefined
 
   async function beatNow(): Promise<void> {
@@ -32,6 +33,7 @@ export function createLease(core: Core, attempts: Attempts): Lease {
       throw error
     }
     lastBeatMs = core.clock.monotonic()
+    core.leaseEndsMs = lastBeatMs + LEASE_MS
     if (answer.type === 'lost') await surrender()
     if (core.isPastLease) {
       core.isPastLease = false

@@ -13,6 +13,7 @@ import type {
 import type { Level } from '../task/level.ts'
 import type { Deadline } from '../task/timer-queue.ts'
 import type { RunOptions } from '../task/options.ts'
+import { MAX_CRASHES } from '../task/transition.ts'
 import type { Registered } from './registry.ts'
 
 /** The attempt whose body runs, as far as it concerns others. */
@@ -50,6 +51,8 @@ export class LiveTask implements EngineItem, EventTask {
   state: TaskState
   position: number
   dueAt: number
+  /** The wall clock less the monotonic one when `dueAt` was made. */
+  wallOffsetMs = 0
   keepAlive: boolean
   /** The bound fields as they are now. */
   fields: ContextFields | undefined
@@ -102,6 +105,12 @@ export class LiveTask implements EngineItem, EventTask {
   }
   get priority(): number {
     return this.spec.priority
+  }
+  get isSuspect(): boolean {
+    return this.state.crashes > 1
+  }
+  get isLastChance(): boolean {
+    return this.state.crashes >= MAX_CRASHES
   }
 
   /** A cancel that was asked for and not carried out yet. */

@@ -78,6 +78,11 @@ export function createObserverHost(
     return Object.assign(off, {
       setMinLevel(minLevel: MinLevel) {
         entry.filter = parseMinLevel(minLevel)
+        try {
+          observer.levelChanged?.(minLevel)
+        } catch (error) {
+          entry.fault(error)
+        }
         if (!entry.isStarted || entry.closing !== undefined) return
         entry.off()
         entry.off = bus.attach(entry)

@@ -12,6 +12,7 @@ import type { Core } from './core.ts'
 import { announceDone, type LiveTask } from './live-task.ts'
 import type { LogStore } from './log-store.ts'
 import { callUntilAnswered } from './persist.ts'
+import { noteOffset, wallDrift } from './wall-drift.ts'
 
 /** What the events of a settled state need beside the state. */
 export interface SettleFacts {
@@ -49,6 +50,7 @@ function writeEnd(
   facts: SettleFacts,
   then: (isOurs: boolean) => void,
 ): void {
+  if (next.status === 'retrying') noteOffset(core, live)
   const answer = writeState(core, live, next)
   if (answer instanceof Promise) {
     answer.then(
@@ -125,7 +127,7 @@ function settled(
   }
   const { status: from } = live.state
   live.state = next
-  live.dueAt = next.dueAt
+  live.dueAt = next.status === 'retrying' ? next.dueAt + wallDrift(core, live) : next.dueAt
   core.tally.settled(live, from)
   publishState(core, live, from === 'running', facts)
   then(true)

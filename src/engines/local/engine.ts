@@ -1,9 +1,23 @@
 /** The local engine: slots of this process, a ready queue, and one timer for what is due later. */
 
 import type { Deadline } from '../../task/timer-queue.ts'
-import type { Engine, EngineHost, EngineItem } from '../engine.ts'
+import { AHEAD_MS, type Engine, type EngineHost, type EngineItem } from '../engine.ts'
 import { createLanes } from './lanes.ts'
+import { createLastChance } from './last-chance.ts'
 import { createReadyQueue, type ReadyQueue } from './ready-queue.ts'
+
+/** Tasks that may not run beside each other without bound: how many run, and which of them wait for that. */
+interface Limit<Item extends EngineItem> {
+  active: number
+  readonly waiting: ReadyQueue<Item>
+}
+
+/** An item that is not due yet. */
+interface Later {
+  readonly deadline: Deadline
+  /** Due within `AHEAD_MS` when it was added. */
+  readonly isSoon: boolean
+}
 
 /**
  * Runs attempts in this process, at most `concurrency` at once: by priority, then the queues in turns, each in order of
@@ -12,8 +26,12 @@ import { createReadyQueue, type ReadyQueue } from './ready-queue.ts'
 export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item> {
   const ready = createLanes<Item>()
   // Tasks at a limit of their own wait aside, so that they hold up no other task.
-  const limited = new Map<string, { active: number; waiting: ReadyQueue<Item> }>()
-  const later = new Map<Item, Deadline>()
+  const limited = new Map<string, Limit<Item>>()
+  // Those that crashes have cut off wait for each other.
+  const suspects: Limit<Item> = { active: 0, waiting: createReadyQueue<Item>() }
+  const later = new Map<Item, Later>()
+  /** How many of `later` do not count as held yet, by queue. */
+  const far = new Map<string, number>()
   let host: EngineHost<Item>
   let active = 0
   let aside = 0
@@ -24,7 +42,17 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
   const lent = new Set<Item>()
   const returning: { readonly item: Item; readonly goOn: () => void }[] = []
 
-  function limitOf(name: string): { active: number; waiting: ReadyQueue<Item> } | undefined {
+  const lastChance = createLastChance<Item>(
+    () => host.timers,
+    (item) => {
+      aside -= 1
+      take(item)
+      void host.run(item)
+    },
+    schedulePump,
+  )
+
+  function limitOf(name: string): Limit<Item> | undefined {
     let entry = limited.get(name)
     if (entry === undefined) {
       if (host.taskConcurrency(name) === Infinity) return undefined
@@ -38,6 +66,7 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
     active += 1
     const own = limitOf(item.name)
     if (own !== undefined) own.active += 1
+    if (item.isSuspect === true) suspects.active += 1
   }
 
   function give(item: Item): void {
@@ -46,8 +75,13 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
     const own = limited.get(item.name)
     if (own !== undefined) {
       own.active -= 1
-      readmit(own, item.name)
+      readmit(own, host.taskConcurrency(item.name))
     }
+    if (item.isSuspect === true) {
+      suspects.active -= 1
+      readmit(suspects, 1)
+    }
+    if (lastChance.isQuiet) lastChance.ended(item, active === 0)
     serve()
   }
 
@@ -61,9 +95,11 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
     if (ready.size > 0) schedulePump()
   }
 
-  function isAtOwnLimit(name: string): boolean {
-    const own = limitOf(name)
-    return own !== undefined && own.active >= host.taskConcurrency(name)
+  /** The limit at which the item has to wait. */
+  function obstacleTo(item: Item): Limit<Item> | undefined {
+    if (item.isSuspect === true && suspects.active > 0) return suspects
+    const own = limitOf(item.name)
+    return own !== undefined && own.active >= host.taskConcurrency(item.name) ? own : undefined
   }
 
   function schedulePump(): void {
@@ -74,27 +110,31 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
 
   function pump(): void {
     pumpIsDue = false
-    while (!paused && !stopped && active < host.concurrency()) {
+    while (!paused && !stopped && active < host.concurrency() && !lastChance.isQuiet) {
       const item = ready.pop()
       if (item === undefined) return
-      const own = limitOf(item.name)
-      if (own !== undefined && own.active >= host.taskConcurrency(item.name)) {
-        own.waiting.push(item)
-        ready.left(item)
+      ready.left(item)
+      if (item.isLastChance === true) {
+        aside += 1
+        lastChance.enter(item)
+        if (active === 0) lastChance.ended(item, true)
+        return
+      }
+      const limit = obstacleTo(item)
+      if (limit !== undefined) {
+        limit.waiting.push(item)
         aside += 1
         continue
       }
-      ready.left(item)
       take(item)
       void host.run(item)
     }
   }
 
   // Those that waited aside go back with their old place, so the order among all of them stays exact.
-  function readmit(own: { active: number; waiting: ReadyQueue<Item> }, name: string): void {
-    let free = host.taskConcurrency(name) - own.active
-    for (; free > 0; free--) {
-      const item = own.waiting.pop()
+  function readmit({ active: taken, waiting }: Limit<Item>, concurrency: number): void {
+    for (let free = concurrency - taken; free > 0; free--) {
+      const item = waiting.pop()
       if (item === undefined) return
       aside -= 1
       ready.arrived(item)
@@ -107,24 +147,41 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
     if (active < host.concurrency()) schedulePump()
   }
 
+  function countFar(queue: string, change: 1 | -1): void {
+    const count = (far.get(queue) ?? 0) + change
+    if (count === 0) far.delete(queue)
+    else far.set(queue, count)
+  }
+
   function remove(item: Item): boolean {
-    const deadline = later.get(item)
-    deadline?.cancel()
-    if (deadline === undefined ? ready.remove(item) : later.delete(item)) {
+    const waits = later.get(item)
+    if (waits !== undefined) {
+      waits.deadline.cancel()
+      later.delete(item)
+      if (waits.isSoon) ready.left(item)
+      else countFar(item.queue, -1)
+      return true
+    }
+    if (ready.remove(item)) {
       ready.left(item)
       return true
     }
-    const own = limited.get(item.name)
-    if (own?.waiting.remove(item) !== true) return false
-    aside -= 1
-    return true
+    const isAside =
+      limited.get(item.name)?.waiting.remove(item) === true ||
+      suspects.waiting.remove(item) ||
+      lastChance.remove(item)
+    if (isAside) aside -= 1
+    return isAside
   }
 
   function removeAll(): readonly Item[] {
     const items = [...later.keys()]
-    for (const deadline of later.values()) deadline.cancel()
+    for (const { deadline } of later.values()) deadline.cancel()
     later.clear()
-    for (const own of limited.values()) items.push(...own.waiting.removeAll())
+    far.clear()
+    for (const { waiting } of [...limited.values(), suspects]) items.push(...waiting.removeAll())
+    const { waiting: alone } = lastChance
+    if (alone !== undefined && lastChance.remove(alone)) items.push(alone)
     aside = 0
     return [...ready.removeAll(), ...items]
   }
@@ -135,26 +192,33 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
       host = given
     },
     reserve(item) {
-      if (paused || stopped || active >= host.concurrency()) return false
+      if (paused || stopped || active >= host.concurrency() || lastChance.isQuiet) return false
       if (ready.isBehind(item)) return false
-      if (isAtOwnLimit(item.name)) return false
+      if (obstacleTo(item) !== undefined) return false
       take(item)
       return true
     },
     add(item) {
       if (stopped) return
-      ready.arrived(item)
       const delayMs = item.dueAt - host.clock.now()
+      const isSoon = delayMs <= AHEAD_MS
+      if (isSoon) ready.arrived(item)
+      else countFar(item.queue, 1)
       if (delayMs <= 0) {
         enter(item)
         return
       }
       const come = (): void => {
         later.delete(item)
+        if (!isSoon) {
+          countFar(item.queue, -1)
+          ready.arrived(item)
+        }
         // Timers go by the monotonic clock; when the wall clock was set back meanwhile, the delay still counts.
         enter(item)
       }
-      later.set(item, host.timers.after(delayMs, come, item.keepAlive))
+      const deadline = host.timers.after(delayMs, come, item.keepAlive)
+      later.set(item, { deadline, isSoon })
     },
     remove,
     release: give,
@@ -182,12 +246,13 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
       schedulePump()
     },
     refresh() {
-      for (const [name, own] of limited) readmit(own, name)
+      for (const [name, own] of limited) readmit(own, host.taskConcurrency(name))
       serve()
       schedulePump()
     },
     stats: () => ({ active, waiting: ready.size + aside, scheduled: later.size }),
     heldIn: ready.heldIn,
+    laterIn: (queue) => far.get(queue) ?? 0,
     setAside: (name) => limited.get(name)?.waiting.size ?? 0,
     lastPriority: ready.lastPriority,
     shed: ready.shed,

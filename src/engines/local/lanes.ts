@@ -1,5 +1,6 @@
 /** What is due, in a lane for each queue: by priority over all of them, and among equals in turns, so that none starves another. */
 
+import { createHeap } from '../../task/heap.ts'
 import type { EngineItem } from '../engine.ts'
 import { createReadyQueue, goesBefore, type ReadyQueue } from './ready-queue.ts'
 
@@ -12,7 +13,7 @@ export interface Lanes<Item extends EngineItem> {
   removeAll(): Item[]
   /** Whether something waits that `item` must not overtake. */
   isBehind(item: Item): boolean
-  /** Counts an item as held from `arrived` until `left`, whether it is in its lane, not due yet, or set aside. */
+  /** Counts an item as held from `arrived` until `left`, whether it is in its lane already or not. */
   arrived(item: Item): void
   left(item: Item): void
   heldIn(queue: string): number
@@ -26,6 +27,14 @@ interface Lane<Item extends EngineItem> {
   held: number
   /** When it was its turn last: the lane with the smallest number is next. */
   turn: number
+  /** Where it stands among the others; while it is the only one, or has nothing to give, nowhere. */
+  standing: Standing<Item> | undefined
+}
+
+interface Standing<Item extends EngineItem> {
+  readonly lane: Lane<Item>
+  readonly priority: number
+  readonly turn: number
 }
 
 export function createLanes<Item extends EngineItem>(): Lanes<Item> {
@@ -35,36 +44,65 @@ export function createLanes<Item extends EngineItem>(): Lanes<Item> {
   // Most programs have one queue, and all look up the same one many times in a row.
   let latest: Lane<Item> | undefined
 
+  // With several lanes: who is next, however many there are. A standing that is not its lane's any more is passed over.
+  const standings = createHeap<Standing<Item>>((a, b) =>
+    a.priority === b.priority ? a.turn < b.turn : a.priority > b.priority,
+  )
+
   function laneOf(queue: string): Lane<Item> {
     if (latest?.queue === queue) return latest
     let lane = lanes.get(queue)
     if (lane === undefined) {
-      lane = { queue, ready: createReadyQueue<Item>(), held: 0, turn: turns }
+      const only = lanes.size === 1 ? onlyLane() : undefined
+      lane = { queue, ready: createReadyQueue<Item>(), held: 0, turn: turns, standing: undefined }
       lanes.set(queue, lane)
+      if (only !== undefined) stand(only)
     }
     latest = lane
     return lane
   }
 
-  function next(): Lane<Item> | undefined {
-    if (lanes.size === 1 && latest !== undefined)
-      return latest.ready.size === 0 ? undefined : latest
-    let best: Lane<Item> | undefined
-    let bestPriority = -Infinity
-    for (const lane of lanes.values()) {
-      const priority = lane.ready.peek()?.priority
-      if (priority === undefined || priority < bestPriority) continue
-      if (priority === bestPriority && best !== undefined && lane.turn >= best.turn) continue
-      best = lane
-      bestPriority = priority
+  function onlyLane(): Lane<Item> {
+    return (latest ??= lanes.values().next().value as Lane<Item>)
+  }
+
+  /** The head of the lane, or its turn, may be another one. */
+  function stand(lane: Lane<Item>): void {
+    if (lanes.size === 1) return
+    const priority = lane.ready.peek()?.priority
+    const { standing, turn } = lane
+    if (priority === undefined) {
+      lane.standing = undefined
+    } else if (standing?.priority !== priority || standing.turn !== turn) {
+      lane.standing = { lane, priority, turn }
+      standings.push(lane.standing)
+      if (standings.size > 2 * lanes.size + 64) standings.removeAll((each) => !isCurrent(each))
     }
-    return best
+  }
+
+  function isCurrent(standing: Standing<Item>): boolean {
+    return standing.lane.standing === standing
+  }
+
+  function next(): Lane<Item> | undefined {
+    if (lanes.size === 1) {
+      const only = onlyLane()
+      return only.ready.size === 0 ? undefined : only
+    }
+    for (;;) {
+      const best = standings.peek()
+      if (best === undefined || isCurrent(best)) return best?.lane
+      standings.pop()
+    }
   }
 
   function forgetIfEmpty(lane: Lane<Item>): void {
     if (lane.held > 0 || lane.ready.size > 0 || lanes.size === 1) return
     lanes.delete(lane.queue)
     if (latest === lane) latest = undefined
+    if (lanes.size > 1) return
+    standings.removeAll(() => true)
+    onlyLane().standing = undefined
   }
 
   return {
@@ -72,8 +110,10 @@ export function createLanes<Item extends EngineItem>(): Lanes<Item> {
       return size
     },
     push(item) {
-      laneOf(item.queue).ready.push(item)
+      const lane = laneOf(item.queue)
+      lane.ready.push(item)
       size += 1
+      stand(lane)
     },
     pop() {
       if (size === 0) return undefined
@@ -83,16 +123,20 @@ export function createLanes<Item extends EngineItem>(): Lanes<Item> {
       size -= 1
       turns += 1
       lane.turn = turns
+      stand(lane)
       return item
     },
     remove(item) {
-      const isHere = lanes.get(item.queue)?.ready.remove(item) === true
-      if (isHere) size -= 1
-      return isHere
+      const lane = lanes.get(item.queue)
+      if (lane?.ready.remove(item) !== true) return false
+      size -= 1
+      stand(lane)
+      return true
     },
     removeAll() {
       const items = [...lanes.values()].flatMap((lane) => lane.ready.removeAll())
       lanes.clear()
+      standings.removeAll(() => true)
       latest = undefined
       size = 0
       return items.sort((a, b) => (goesBefore(a, b) ? -1 : 1))

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import {
   createExecutor,
   defineTask,
+  flightRecorder,
   taskLog,
   withContext,
   type Executor,
@@ -108,6 +109,70 @@ describe('log records of events', () => {
     expect(durations.map((each) => each.attributes['plainsight.task.name'])).toEqual([
       'job',
       'other',
+    ])
+  })
+
+  it('with lifecycle false there are lines and exceptions, and the metrics are as ever', async () => {
+    const task = defineTask({
+      name: 'job',
+      run() {
+        taskLog('a line')
+        throw new TypeError('x')
+      },
+    })
+    const { executor, sdk } = start([task], { lifecycle: false })
+    await (await executor.enqueue(task)).result().catch(() => {})
+    await executor.close()
+    const names = (await sdk.records()).map((each) => each.eventName ?? each.body)
+    expect(names).toEqual(['a line', 'messaging.process.exception'])
+    const points = await sdk.points()
+    expect(points.some((each) => each.name === 'plainsight.task.duration')).toBe(true)
+  })
+
+  it('follow a minLevel that changes while running, and a flight recorder has the detail of failures', async () => {
+    const task = defineTask({
+      name: 'job',
+      retries: 1,
+      backoff: { delay: 1 },
+      run(fails: boolean, { attempt }) {
+        taskLog.debug('detail')
+        if (fails && attempt === 0) throw new TypeError('x')
+      },
+    })
+    const namesOf = async (sdk: MemorySdk): Promise<unknown[]> =>
+      (await sdk.records())
+        .filter((each) => 'messaging.message.id' in each.attributes)
+        .map((each) => each.eventName ?? each.body)
+    const sdk = memorySdk()
+    const executor = createExecutor({ tasks: [task], observers: [] })
+    await executor.start()
+    const observation = executor.observe(otelObserver({ ...sdk.providers, minLevel: 'error' }))
+    await (await executor.enqueue(task, true)).result()
+    expect(await namesOf(sdk)).toEqual([])
+    observation.setMinLevel('debug')
+    await (await executor.enqueue(task, true)).result()
+    expect(await namesOf(sdk)).toEqual([
+      'plainsight.task.enqueued',
+      'plainsight.attempt.started',
+      'detail',
+      'messaging.process.exception',
+      'plainsight.attempt.failed',
+      'plainsight.task.retrying',
+      'plainsight.attempt.started',
+      'detail',
+      'plainsight.task.succeeded',
+    ])
+    await executor.close()
+
+    const other = memorySdk()
+    const recorder = flightRecorder(otelObserver({ ...other.providers, minLevel: 'warning' }))
+    const recorded = createExecutor({ tasks: [task], observers: [recorder] })
+    for (const fails of [false, true]) await (await recorded.enqueue(task, fails)).result()
+    await recorded.close()
+    const attempts = (await other.spans()).filter((span) => span.name === 'process job')
+    const details = (await other.records()).filter((each) => each.body === 'detail')
+    expect(details.map((each) => each.spanContext?.spanId)).toEqual([
+      attempts[1]?.spanContext().spanId,
     ])
   })
 

@@ -441,8 +441,12 @@ describe('5 propagation', () => {
         seen = propagation.getActiveBaggage()?.getEntry('tenant')?.value
       },
     })
-    for (const persistBaggage of [true, false]) {
-      const { executor } = start([reads], { persistBaggage })
+    for (const [persistBaggage, style] of [
+      [true, 'child'],
+      [true, 'link'],
+      [false, 'child'],
+    ] as const) {
+      const { executor } = start([reads], { persistBaggage, propagation: style })
       const baggage = propagation.createBaggage({ tenant: { value: 'acme' } })
       const handle = await context.with(propagation.setBaggage(context.active(), baggage), () =>
         executor.enqueue(reads),
@@ -454,24 +458,6 @@ describe('5 propagation', () => {
       expect(seen).toBe(persistBaggage ? 'acme' : undefined)
       await executor.close()
     }
-  })
-
-  it('no attempt inherits the span of the request that happened to start the executor', async () => {
-    const { executor, sdk } = start([task], { propagation: 'link' })
-    const tracer = sdk.tracerProvider.getTracer('test')
-    const request = tracer.startSpan('GET /')
-    await context.with(trace.setSpan(context.active(), request), async () => {
-      await (await executor.enqueue(task)).result()
-    })
-    request.end()
-    await (await executor.enqueue(task)).result()
-    await executor.close()
-    const spans = await sdk.spans()
-    const attempts = named(spans, 'process job')
-    expect(attempts.map((span) => span.parentSpanContext)).toEqual([undefined, undefined])
-    const [first, second] = named(spans, 'enqueue job')
-    expect(first?.parentSpanContext?.spanId).toBe(idOf(named(spans, 'GET /')[0]))
-    expect(second?.parentSpanContext).toBeUndefined()
   })
 })
 
@@ -553,46 +539,6 @@ describe('enqueue spans', () => {
       [13, idOf(refused)],
     ])
   })
-
-  it('is open while the record is stored, whose spans are its children; polling makes none', async () => {
-    const sdk = memorySdk()
-    const tracer = sdk.tracerProvider.getTracer('instrumented-store')
-    const store = memoryBackend()
-    let calls = 0
-    const traced = new Proxy(store, {
-      get(target, name, receiver) {
-        const value: unknown = Reflect.get(target, name, receiver)
-        if (typeof value !== 'function') return value
-        return (...args: unknown[]): unknown => {
-          calls += 1
-          return tracer.startActiveSpan(`store ${String(name)}`, (span) => {
-            try {
-              return (value as (...all: unknown[]) => unknown).apply(target, args)
-            } finally {
-              span.end()
-            }
-          })
-        }
-      },
-    })
-    const clock = manualClock()
-    const observers = [otelObserver(sdk.providers)]
-    const executor = createExecutor({ tasks: [task], backend: traced, clock, observers })
-    await executor.start()
-    // The store is opened before there is an observer to hide it.
-    const atStart = (await sdk.spans()).length
-    await clock.advance(120_000)
-    expect(calls).toBeGreaterThan(20)
-    expect((await sdk.spans()).slice(atStart).map((span) => span.name)).toEqual([])
-    await (await executor.enqueue(task)).result()
-    const spans = await sdk.spans()
-    await executor.close()
-    const [enqueue] = named(spans, 'enqueue job')
-    const stored = spans.slice(atStart).filter((span) => span.name.startsWith('store '))
-    expect(stored.map((span) => [span.name, span.parentSpanContext?.spanId])).toEqual([
-      ['store insert', idOf(enqueue)],
-    ])
-  })
 })
 
 describe('with an SDK for some signals only', () => {
@@ -634,5 +580,67 @@ describe('with an SDK for some signals only', () => {
       (each) => each.name === 'messaging.process.duration',
     )
     expect(durations.map((each) => each.attributes['error.type'])).toEqual(['TypeError', undefined])
+  })
+})
+
+describe('9 isolation', () => {
+  const task = defineTask({ name: 'job', run: () => 1 })
+
+  it('no attempt inherits the span of the request that happened to start the executor', async () => {
+    const { executor, sdk } = start([task], { propagation: 'link' })
+    const tracer = sdk.tracerProvider.getTracer('test')
+    const request = tracer.startSpan('GET /')
+    await context.with(trace.setSpan(context.active(), request), async () => {
+      await (await executor.enqueue(task)).result()
+    })
+    request.end()
+    await (await executor.enqueue(task)).result()
+    await executor.close()
+    const spans = await sdk.spans()
+    const attempts = named(spans, 'process job')
+    expect(attempts.map((span) => span.parentSpanContext)).toEqual([undefined, undefined])
+    const [first, second] = named(spans, 'enqueue job')
+    expect(first?.parentSpanContext?.spanId).toBe(idOf(named(spans, 'GET /')[0]))
+    expect(second?.parentSpanContext).toBeUndefined()
+  })
+
+  it('an idle executor whose store makes spans emits none; what it stores for an enqueue is inside that span', async () => {
+    const sdk = memorySdk()
+    const tracer = sdk.tracerProvider.getTracer('instrumented-store')
+    const store = memoryBackend()
+    let calls = 0
+    const traced = new Proxy(store, {
+      get(target, name, receiver) {
+        const value: unknown = Reflect.get(target, name, receiver)
+        if (typeof value !== 'function') return value
+        return (...args: unknown[]): unknown => {
+          calls += 1
+          return tracer.startActiveSpan(`store ${String(name)}`, (span) => {
+            try {
+              return (value as (...all: unknown[]) => unknown).apply(target, args)
+            } finally {
+              span.end()
+            }
+          })
+        }
+      },
+    })
+    const clock = manualClock()
+    const observers = [otelObserver(sdk.providers)]
+    const executor = createExecutor({ tasks: [task], backend: traced, clock, observers })
+    await executor.start()
+    // The store is opened before there is an observer to hide it.
+    const atStart = (await sdk.spans()).length
+    await clock.advance(120_000)
+    expect(calls).toBeGreaterThan(20)
+    expect((await sdk.spans()).slice(atStart).map((span) => span.name)).toEqual([])
+    await (await executor.enqueue(task)).result()
+    const spans = await sdk.spans()
+    await executor.close()
+    const [enqueue] = named(spans, 'enqueue job')
+    const stored = spans.slice(atStart).filter((span) => span.name.startsWith('store '))
+    expect(stored.map((span) => [span.name, span.parentSpanContext?.spanId])).toEqual([
+      ['store insert', idOf(enqueue)],
+    ])
   })
 })
