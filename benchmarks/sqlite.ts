@@ -98,7 +98,9 @@ function plainsight(name: string, durability: Durability, requeueOnInterrupt: bo
         const executor = createExecutor({
           tasks: [send],
           backend: sqliteBackend(join(directory, 'tasks.db'), { durability }),
-          observers: [{ minLevel: 'debug', onEvent: () => (received += 1) }],
+          observers: [
+            { minLevel: 'info', types: ['task.enqueued'], onEvent: () => (received += 1) },
+          ],
           concurrency: CONCURRENCY,
         })
         await executor.start()

@@ -19,5 +19,7 @@ export const subjects: Readonly<Record<string, () => Promise<Subject>>> = {
   core: async () => (await import('./core.ts')).core,
   log: async () => (await import('./log.ts')).log,
   sqlite: async () => (await import('./sqlite.ts')).sqlite,
+  checkpoint: async () => (await import('./checkpoint.ts')).checkpoint,
+  queries: async () => (await import('./queries.ts')).queries,
   import: async () => (await import('./import.ts')).imports,
 }
