@@ -15,9 +15,10 @@ const commands = {
     const checked = await show(tool('typescript', 'tsc', ['-p', 'benchmarks']))
     return checked === 0 ? program('benchmarks/run.ts', args) : checked
   },
-  test: (args) => runAll(checks, args),
+  test: async (args) => runAll(checks, args, await servicesToLeaveOut()),
   check: (args) => runAll(checks, ['--project', 'unit', ...args]),
   vitest: (args) => vitest(args),
+  collector: (args) => testServices(args),
   build: (args) => build(show, args),
   format: (args) => show(tool('oxfmt', 'oxfmt', args)),
   'format:check': (args) => formatCheck(show, args),
@@ -66,8 +67,45 @@ function vitest(args) {
   return show(tool('vitest', 'vitest', ['run', ...args]))
 }
 
+/** Programs from elsewhere that tests need; each is a vitest project of the same name, and brought by prepare.ts. */
+const services = ['collector', 'prometheus']
+const UNAVAILABLE = 3
+
+function prepare(name) {
+  return [join(root, 'scripts/collector/prepare.ts'), name]
+}
+
+/** Runs their tests, and fails when one of them cannot be had. */
+async function testServices(args) {
+  const there = []
+  for (const name of services) if ((await show(prepare(name))) === 0) there.push(name)
+  const missing = services.filter((name) => !there.includes(name))
+  const projects = there.flatMap((name) => ['--project', name])
+  const tested = there.length === 0 ? 1 : await vitest([...projects, ...args])
+  if (missing.length === 0) return tested
+  process.stdout.write(`\nFAILED, see above: there is no ${missing.join(' and no ')} to test with\n`)
+  return tested === 0 ? 1 : tested
+}
+
+/**
+ * Brings them for a whole run. What the machine cannot have (no Go toolchain, no way to the modules) is left out, with a
+ * line that says so: a clone has to pass on any machine. What fails otherwise, fails in its tests.
+ */
+async function servicesToLeaveOut() {
+  const leftOut = []
+  for (const name of services) {
+    const outcome = { output: '' }
+    const code = await keep(prepare(name), outcome)
+    if (code !== UNAVAILABLE) continue
+    leftOut.push('--project', `!${name}`)
+    const [reason] = outcome.output.split('\n').filter((line) => !line.endsWith('…'))
+    process.stdout.write(`LEFT OUT  the tests with a real ${name}: ${reason}\n`)
+  }
+  return leftOut
+}
+
 /** Runs every check, however many fail, and then vitest, so that its summary is the last thing on the screen. */
-async function runAll(steps, vitestArgs) {
+async function runAll(steps, vitestArgs, leftOut = []) {
   const failed = []
   for (const [name, step] of Object.entries(steps)) {
     const startedAt = Date.now()
@@ -80,7 +118,7 @@ async function runAll(steps, vitestArgs) {
       process.stdout.write(`\n${outcome.output.trimEnd()}\n\n`)
     }
   }
-  const tested = await vitest(vitestArgs)
+  const tested = await vitest([...vitestArgs, ...leftOut])
   if (failed.length === 0) return tested
   process.stdout.write(`\nFAILED before the tests, see above: ${failed.join(', ')}\n`)
   return tested === 0 ? 1 : tested

@@ -1,5 +1,6 @@
-/** `plainsight/pino`: events as entries of a pino logger. */
+/** `plainsight/pino`: events as entries of a pino logger, and whose they are on its other entries. */
 
+export { taskMixin, type TaskFields } from './context/task-fields.ts'
 export {
   pinoObserver,
   type PinoLike,

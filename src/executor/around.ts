@@ -2,7 +2,7 @@
 
 import { adopt, isThenable } from '../events/bus.ts'
 import type { InternalOperation, Observer } from '../observers/observer.ts'
-import type { TimerQueue } from '../task/timer-queue.ts'
+import type { Deadline, TimerQueue } from '../task/timer-queue.ts'
 
 /** What composing needs: the time, and where to say that a hook misbehaved. */
 export interface AroundHost {
@@ -51,60 +51,112 @@ function surround<A, T>(
   argument: A,
   inner: () => Promise<T>,
 ): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    let running: Promise<T> | undefined
-    let isPassedOver = false
-    const fault = (error: unknown): void => host.report(observer, hook, error)
-    const mistake = (what: string): void => fault(new Error(`${hook} ${what}`))
-    // Started once: by the hook in its own async context, or else by us.
-    const begin = (): Promise<T> => {
-      if (running === undefined) {
-        deadline.cancel()
-        running = inner()
-        running.then(resolve, reject)
-      }
-      return running
-    }
-    const next = (): Promise<T> => {
-      if (running !== undefined && !isPassedOver) mistake('called next more than once')
-      return begin()
-    }
-    const returned = (value: unknown): void => {
-      if (running === undefined) {
-        mistake('returned without calling next')
-        void begin()
-        return
-      }
-      const replaced = (): void => mistake('did not return what next() gave')
-      running.then((own) => own !== value && replaced(), replaced)
-    }
-    const failed = (error: unknown): void => {
-      // Passing on the error of what it surrounds is what a well-behaved hook does.
-      if (running === undefined) fault(error)
-      else
-        running.then(
-          () => fault(error),
-          (own: unknown) => own !== error && fault(error),
-        )
-      void begin()
-    }
-    const deadline = host.timers.after(HOOK_DEADLINE_MS, () => {
-      isPassedOver = true
-      mistake(
-        `did not call next within ${HOOK_DEADLINE_MS} ms; it is passed over for ${PASSED_OVER_MS} ms`,
-      )
-      host.passedOver.add(observer)
-      host.timers.after(PASSED_OVER_MS, () => host.passedOver.delete(observer), false)
-      void begin()
-    })
+  return new Surrounded(host, observer, hook, inner).run(argument)
+}
+
+// A class: one is made for every enqueue and attempt, and its closures would be a dozen objects.
+class Surrounded<T> {
+  readonly #host: AroundHost
+  readonly #observer: Observer
+  readonly #hook: AsyncHook
+  readonly #inner: () => Promise<T>
+  /** Started once: by the hook in its own async context, or else by us. */
+  #running: Promise<T> | undefined
+  /** For a hook that has not called `next` in its turn. */
+  #late: { readonly answer: (running: Promise<T>) => void; readonly deadline: Deadline } | undefined
+  #isPassedOver = false
+
+  constructor(host: AroundHost, observer: Observer, hook: AsyncHook, inner: () => Promise<T>) {
+    this.#host = host
+    this.#observer = observer
+    this.#hook = hook
+    this.#inner = inner
+  }
+
+  run(argument: unknown): Promise<T> {
     try {
-      const answer = (observer[hook] as Around).call(observer, argument, next)
-      if (isThenable(answer)) adopt(answer).then(returned, failed)
-      else returned(answer)
+      const call = this.#observer[this.#hook] as Around
+      const answer = call.call(this.#observer, argument, () => this.#next())
+      // What `next` gave, as it is: nothing to watch.
+      if (answer === undefined || answer !== this.#running) this.#watch(answer)
     } catch (error) {
-      failed(error)
+      this.#failed(error)
     }
-  })
+    return this.#running ?? this.#whenBegun()
+  }
+
+  #watch(answer: unknown): void {
+    if (!isThenable(answer)) this.#returned(answer)
+    else {
+      adopt(answer).then(
+        (value) => this.#returned(value),
+        (error: unknown) => this.#failed(error),
+      )
+    }
+  }
+
+  #whenBegun(): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#late = {
+        answer: (running) => void running.then(resolve, reject),
+        deadline: this.#host.timers.after(HOOK_DEADLINE_MS, () => this.#passOver()),
+      }
+    })
+  }
+
+  #passOver(): void {
+    const { timers, passedOver } = this.#host
+    this.#isPassedOver = true
+    const how = `it is passed over for ${PASSED_OVER_MS} ms`
+    this.#mistake(`did not call next within ${HOOK_DEADLINE_MS} ms; ${how}`)
+    passedOver.add(this.#observer)
+    timers.after(PASSED_OVER_MS, () => passedOver.delete(this.#observer), false)
+    void this.#begin()
+  }
+
+  #begin(): Promise<T> {
+    if (this.#running === undefined) {
+      this.#late?.deadline.cancel()
+      this.#running = this.#inner()
+      this.#late?.answer(this.#running)
+    }
+    return this.#running
+  }
+
+  #next(): Promise<T> {
+    if (this.#running !== undefined && !this.#isPassedOver)
+      this.#mistake('called next more than once')
+    return this.#begin()
+  }
+
+  #returned(value: unknown): void {
+    if (this.#running === undefined) {
+      this.#mistake('returned without calling next')
+      void this.#begin()
+      return
+    }
+    const replaced = (): void => this.#mistake('did not return what next() gave')
+    this.#running.then((own) => own !== value && replaced(), replaced)
+  }
+
+  #failed(error: unknown): void {
+    // Passing on the error of what it surrounds is what a well-behaved hook does.
+    if (this.#running === undefined) this.#fault(error)
+    else
+      this.#running.then(
+        () => this.#fault(error),
+        (own: unknown) => own !== error && this.#fault(error),
+      )
+    void this.#begin()
+  }
+
+  #mistake(what: string): void {
+    this.#fault(new Error(`${this.#hook} ${what}`))
+  }
+
+  #fault(error: unknown): void {
+    this.#host.report(this.#observer, this.#hook, error)
+  }
 }
 
 /**

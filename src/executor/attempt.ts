@@ -295,6 +295,7 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     // What a shutdown requeues is counted among what is left.
     const isLeft = core.phase === 'closing' && !isTerminal(live.state.status)
     const isGone = !isOurs || (live.state.owner !== core.id && !isLeft)
+    if (isOurs && isGone && live.state.status === 'retrying') core.window.stored(live)
     let next: void | Promise<void> = undefined
     if (attempt.isBodySettled) next = goOn()
     else attempt.onSlotFree = goOn

@@ -55,6 +55,7 @@ export async function cancelTask(
     }
     case 'claimed': {
       const { spec, state } = answer.record
+      core.window.gone(state)
       const next = transition(spec, state, { type: 'cancel', ...request }, core.clock.now())
       return core.endUnplaced(answer.record, next)
     }

@@ -2,7 +2,7 @@
 
 import type { EnqueueOperation } from '../observers/observer.ts'
 import type { EnqueueOptions, TaskHandle } from '../task/enqueue-options.ts'
-import { InvalidOptionsError } from '../task/errors.ts'
+import { ExecutorClosedError, InvalidOptionsError } from '../task/errors.ts'
 import { asOurs, reading } from '../task/reading.ts'
 import { validateInput } from '../task/validate.ts'
 import { runAround } from './around.ts'
@@ -121,8 +121,23 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     }
     return runAround(core.aroundHost, hooks, 'wrapEnqueue', operation, () => {
       room.taken(more)
-      return insertion.insert(withOwnCarriers(drafts, operation.carriers), carrier)
+      const ready = withOwnCarriers(drafts, operation.carriers)
+      const [only] = ready
+      const isPlain = ready.length === 1 && only?.key === undefined
+      // As without hooks, and by the same right: most calls need no more.
+      if (only !== undefined && isPlain && core.engine.awaitsRuns !== true)
+        return insertOne(only, carrier)
+      return insertion.insert(ready, carrier)
     })
+  }
+
+  async function insertOne(
+    draft: DraftRecord,
+    carrier: Record<string, string>,
+  ): Promise<TaskHandle[]> {
+    // Closing may have begun while a hook took its time.
+    if (core.phase === 'closed') throw new ExecutorClosedError('enqueue')
+    return [await insertion.insertNow(draft, carrier)]
   }
 
   return { one, many }

@@ -1,19 +1,21 @@
 /** Fills the window of each queue from the store, and sends what is beyond it there. */
 
 import type { ClaimQuery } from '../backends/backend.ts'
-import type { StoredRecord, TaskState } from '../task/record.ts'
+import { AHEAD_MS } from '../engines/engine.ts'
+import type { StoredRecord } from '../task/record.ts'
 import { ownerNow, type Core } from './core.ts'
 import type { Grants } from './grants.ts'
 import type { LiveTask } from './live-task.ts'
 import { createLocalOptions } from './local-options.ts'
 import { giveBackRecords, releaseTasks } from './release.ts'
+import { createSpilled } from './spilled.ts'
 import type { TakenOver, Window } from './window.ts'
 
 /** How far ahead of its time a task is held in memory from its enqueue on, in milliseconds. */
 export const SOON_MS = 5_000
 /** How far ahead of its time a stored task is claimed: the time between two looks at the store, and some more. */
-const CLAIM_AHEAD_MS = 2_000
-/** A retry that is due later than this waits in the store; one that is due after `SOON_MS` does when the window is full. */
+const CLAIM_AHEAD_MS = AHEAD_MS
+/** A retry that is due later than this waits in the store; one that is due after `SOON_MS` when many others wait here. */
 const RETRY_LATER_MS = 60_000
 /** Records of one claim. */
 const MAX_CLAIM = 1_000
@@ -28,6 +30,8 @@ interface Lane {
   /** Admitted, and not answered by the store yet; the lowest priority of them. */
   arriving: number
   arrivingPriority: number
+  /** Likewise, of those that are due later and are in nobody's way until then. */
+  arrivingLater: number
   /** The highest of what was sent to the store while they were on their way. */
   shedPriority: number
   /** The store may have records that go after those in memory. */
@@ -44,7 +48,7 @@ interface Lane {
 
 export function createWindow(core: Core, grants: Grants): Window {
   const { engine, backend, clock } = core
-  const { heldIn, lastPriority, shed, setAside } = engine
+  const { heldIn, laterIn, lastPriority, shed, setAside } = engine
   const size = core.options.window
   const isOn =
     core.options.work &&
@@ -53,9 +57,11 @@ export function createWindow(core: Core, grants: Grants): Window {
     lastPriority !== undefined
   const lanes = new Map<string, Lane>()
   const localOptions = createLocalOptions()
-  const spilled = { due: 0, later: 0 }
+  const spilled = createSpilled(clock)
   let filling: Promise<TakenOver[]> | undefined
   let again = false
+  /** The latest claim gave all that one may: of which queues there is more was not to be seen. */
+  let isCutShort = false
   let nudgeIsDue = false
   let stopped = false
 
@@ -70,6 +76,7 @@ export function createWindow(core: Core, grants: Grants): Window {
         queue,
         arriving: 0,
         arrivingPriority: Infinity,
+        arrivingLater: 0,
         shedPriority: -Infinity,
         isOverflowing: false,
         storePriority: -Infinity,
@@ -93,23 +100,41 @@ export function createWindow(core: Core, grants: Grants): Window {
   function arriving(live: LiveTask): void {
     if (!isOn) return
     const lane = laneOf(live.queue)
+    if (isLater(live)) {
+      lane.arrivingLater += 1
+      return
+    }
     lane.arriving += 1
     lane.arrivingPriority = Math.min(lane.arrivingPriority, live.priority)
+  }
+
+  function admit(live: LiveTask): boolean {
+    const { spec, dueAt } = live
+    const expiresFirst = (spec.expiresAt ?? Infinity) < dueAt
+    // One that expires first is held until then, so that it ends in time.
+    if (!expiresFirst && dueAt - clock.now() > SOON_MS) return false
+    const lane = laneOf(live.queue)
+    // While it closes, nothing is claimed any more, and a parent waits for this child.
+    if (core.phase !== 'closing') {
+      if (isLater(live)) {
+        const laterHere = (laterIn?.(live.queue) ?? 0) + lane.arrivingLater
+        if (core.isPaused || lane.isOverflowing || laterHere >= size) return false
+      } else if (!fits(lane, live)) {
+        spill(lane, live.priority)
+        return false
+      }
+    }
+    arriving(live)
+    return true
   }
 
   function fits(lane: Lane, live: LiveTask): boolean {
     if (core.isPaused) return false
     const isFull = held(lane) >= lane.target || (setAside?.(live.name) ?? 0) >= lane.target
-    if (!lane.isOverflowing && !isFull) return true
+    if (!lane.isOverflowing && !isCutShort && !isFull) return true
     if (lane.isOverflowing && live.priority > lane.storePriority) return true
     const last = Math.min(lastPriority?.(live.queue) ?? Infinity, lane.arrivingPriority)
     return last !== Infinity && live.priority > last
-  }
-
-  /** It is in memory again, wherever it came from. */
-  function seen({ status }: TaskState): void {
-    const kind = status === 'scheduled' || status === 'retrying' ? 'later' : 'due'
-    if (spilled[kind] > 0) spilled[kind] -= 1
   }
 
   async function release(lives: readonly LiveTask[]): Promise<void> {
@@ -120,10 +145,14 @@ export function createWindow(core: Core, grants: Grants): Window {
       if (lane.arriving > 0) lane.shedPriority = Math.max(lane.shedPriority, live.priority)
       localOptions.keep(live)
     }
-    spilled.due += await releaseTasks(core, lives)
+    for (const { state } of await releaseTasks(core, lives)) spilled.add(state)
   }
 
-  /** What may be claimed of each queue now; `undefined` when there is room for nothing. */
+  async function empty(): Promise<void> {
+    if (isOn && engine.held > 0) await release(engine.removeAll())
+  }
+
+  /** What may be claimed of each queue now. */
   function roomNow(): Pick<ClaimQuery, 'names' | 'queueLimit' | 'queueLimits'> {
     const names = core.registry
       .names()
@@ -139,7 +168,7 @@ export function createWindow(core: Core, grants: Grants): Window {
   function adapt(): void {
     const now = clock.monotonic()
     for (const lane of lanes.values()) {
-      if (!lane.isOverflowing && held(lane) === 0) {
+      if (!lane.isOverflowing && held(lane) + lane.arrivingLater === 0) {
         // Queues may be named after users: one that nothing waits in is forgotten.
         lanes.delete(lane.queue)
         continue
@@ -154,6 +183,8 @@ export function createWindow(core: Core, grants: Grants): Window {
   async function claim(): Promise<readonly StoredRecord[]> {
     adapt()
     const room = roomNow()
+    // All that is known here waits aside, at the limit of its own task.
+    if (room.names.length === 0) return []
     const now = clock.monotonic()
     const spills = new Map<Lane, number>()
     for (const lane of lanes.values()) {
@@ -165,7 +196,7 @@ export function createWindow(core: Core, grants: Grants): Window {
       const dueBefore = owner.now + CLAIM_AHEAD_MS
       return backend.claim(owner, { ...room, limit: MAX_CLAIM, dueBefore })
     })
-    for (const { state } of records) seen(state)
+    for (const { state } of records) spilled.remove(state)
     const counts = new Map<string, number>()
     const lowest = new Map<string, number>()
     for (const { queue, priority } of records.map(({ spec }) => spec)) {
@@ -173,7 +204,8 @@ export function createWindow(core: Core, grants: Grants): Window {
       lowest.set(queue, Math.min(lowest.get(queue) ?? Infinity, priority))
     }
     for (const queue of counts.keys()) laneOf(queue)
-    const isCut = records.length >= MAX_CLAIM || room.names.length < core.registry.names().length
+    isCutShort = records.length >= MAX_CLAIM
+    const isCut = isCutShort || room.names.length < core.registry.names().length
     for (const lane of lanes.values()) {
       const limit = room.queueLimits?.get(lane.queue) ?? room.queueLimit ?? 0
       const count = counts.get(lane.queue) ?? 0
@@ -188,8 +220,14 @@ export function createWindow(core: Core, grants: Grants): Window {
       }
     }
     // Others have taken what is not there any more.
-    if (![...lanes.values()].some((lane) => lane.isOverflowing)) spilled.due = 0
+    if (!hasMore()) spilled.noneIsDue()
     return records
+  }
+
+  function hasMore(): boolean {
+    if (isCutShort) return true
+    for (const lane of lanes.values()) if (lane.isOverflowing) return true
+    return false
   }
 
   /** Whether better records than some of these have come into the store since they were claimed. */
@@ -210,7 +248,7 @@ export function createWindow(core: Core, grants: Grants): Window {
         return outcomes
       }
       outcomes.push(...(await Promise.all(records.map((record) => core.takeOver(record)))))
-      const isMore = [...lanes.values()].some((lane) => lane.isOverflowing && isLow(lane))
+      const isMore = isCutShort || [...lanes.values()].some((lane) => lane.isOverflowing && isLow(lane))
       if (!again && (records.length === 0 || !isMore)) return outcomes
     }
   }
@@ -219,8 +257,14 @@ export function createWindow(core: Core, grants: Grants): Window {
     return !stopped && core.phase !== 'closing' && !core.isPaused && !core.isPastLease
   }
 
+  // A retry, or what a dead executor left, may have come in since.
+  async function emptyWhilePaused(): Promise<TakenOver[]> {
+    if (core.isPaused && core.phase === 'open') await empty()
+    return []
+  }
+
   function fill(): Promise<TakenOver[]> {
-    if (!mayClaim()) return Promise.resolve([])
+    if (!mayClaim()) return emptyWhilePaused()
     if (filling !== undefined) {
       again = true
       return filling
@@ -238,30 +282,20 @@ export function createWindow(core: Core, grants: Grants): Window {
   }
 
   return {
-    isOverflowing: (queue) => isOn && lanes.get(queue)?.isOverflowing === true,
+    isOverflowing: (queue) => isOn && (isCutShort || lanes.get(queue)?.isOverflowing === true),
     get hasOverflow() {
-      if (filling !== undefined) return true
-      for (const lane of lanes.values()) if (lane.isOverflowing) return true
-      return false
+      return filling !== undefined || hasMore()
     },
     spilled,
-    admit(live) {
-      if (!isOn) return true
-      // One that expires first is held until then, so that it ends in time.
-      const wakesAt = Math.min(live.dueAt, live.spec.expiresAt ?? Infinity)
-      if (wakesAt === live.dueAt && wakesAt - clock.now() > SOON_MS) return false
-      const lane = laneOf(live.queue)
-      if (fits(lane, live)) {
-        arriving(live)
-        return true
-      }
-      spill(lane, live.priority)
-      return false
-    },
+    admit: (live) => !isOn || admit(live),
     arriving,
     arrived(live) {
       if (!isOn) return
       const lane = laneOf(live.queue)
+      if (isLater(live)) {
+        lane.arrivingLater -= 1
+        return
+      }
       lane.arriving -= 1
       // Some that go before it were sent to the store while it was on its way.
       const isBehind = core.isPaused || live.priority <= lane.shedPriority
@@ -272,8 +306,7 @@ export function createWindow(core: Core, grants: Grants): Window {
       lane.shedPriority = -Infinity
     },
     stored(live) {
-      if (live.state.status === 'scheduled') spilled.later += 1
-      else spilled.due += 1
+      spilled.add(live.state)
       localOptions.keep(live)
     },
     left(queue) {
@@ -285,11 +318,9 @@ export function createWindow(core: Core, grants: Grants): Window {
       if (!isOn || core.phase !== 'open') return false
       const delayMs = state.dueAt - clock.now()
       if (delayMs <= SOON_MS) return false
-      if (delayMs <= RETRY_LATER_MS && held(laneOf(live.queue)) < size) return false
-      localOptions.keep(live)
-      spilled.later += 1
-      return true
+      return delayMs > RETRY_LATER_MS || (laterIn?.(live.queue) ?? 0) >= size
     },
+    gone: spilled.remove,
     takeOptions: localOptions.take,
     fill,
     nudge() {
@@ -306,9 +337,7 @@ export function createWindow(core: Core, grants: Grants): Window {
         fillSoon()
       })
     },
-    async empty() {
-      if (isOn) await release(engine.removeAll())
-    },
+    empty,
     async trim() {
       if (!isOn) return
       for (const queue of lanes.keys()) await release(shed?.(queue, size) ?? [])
@@ -316,10 +345,14 @@ export function createWindow(core: Core, grants: Grants): Window {
     async stop() {
       stopped = true
       // It all is others' now.
-      spilled.due = 0
-      spilled.later = 0
+      spilled.clear()
       // Its failure is reported where it was asked for.
       await filling?.catch(() => {})
     },
   }
+}
+
+/** New, and not due soon: it waits beside those of its queue, not among them. */
+function isLater({ state, spec }: LiveTask): boolean {
+  return state.dueAt - spec.createdAt > AHEAD_MS
 }

@@ -26,7 +26,10 @@ const INSERT_DELAYS_MS = [50, 150, 400]
 
 export interface Insertion {
   /** Inserts one record without a key; in the caller's turn when the store answers at once. */
-  insertNow(draft: DraftRecord): TaskHandle | Promise<TaskHandle>
+  insertNow(
+    draft: DraftRecord,
+    carrier?: Record<string, string>,
+  ): TaskHandle | Promise<TaskHandle>
   /** Inserts all records or none; those whose key a task with the same input holds get its handle. */
   insert(
     drafts: readonly DraftRecord[],
@@ -35,8 +38,11 @@ export interface Insertion {
 }
 
 export function createInsertion(core: Core, attempts: Attempts): Insertion {
-  function insertNow(draft: DraftRecord): TaskHandle | Promise<TaskHandle> {
-    const { live, record } = place(draft, undefined, true)
+  function insertNow(
+    draft: DraftRecord,
+    carrier?: Record<string, string>,
+  ): TaskHandle | Promise<TaskHandle> {
+    const { live, record } = place(draft, carrier, true)
     let answer: readonly InsertResult[] | Promise<readonly InsertResult[]>
     try {
       answer = callStore(core, 'persist', 'insert', () => core.backend.insert([record]))

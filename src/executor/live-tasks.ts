@@ -64,7 +64,8 @@ export function createLiveTasks(): LiveTasks {
       live.nextLive = undefined
       size -= 1
       if (size === 0) byId = undefined
-      else byId?.delete(live.id)
+      // A record that was lost and claimed anew may be here twice: the later one is the one to find.
+      else if (byId?.get(live.id) === live) byId.delete(live.id)
     },
     get(id) {
       if (size === 0) return undefined

@@ -57,6 +57,10 @@ export function takeOverRecord(
     Object.freeze(shared)
   const registered = core.registry.get(spec.name)
   if (registered === undefined || isTerminal(state.status)) return Promise.resolve('claimed')
+  // Given by two answers: a claim, and the look for what a lost answer gave.
+  const here = core.live.get(spec.id)
+  if (here !== undefined && !here.isLost && here.state.fence === state.fence)
+    return Promise.resolve('claimed')
   const live = new LiveTask(
     registered,
     core.window.takeOptions(spec.id) ?? optionsFor(registered, spec),
@@ -94,17 +98,16 @@ export function takeOverRecord(
 
 /** Places a task that may have logged elsewhere: its log caps go on from there. Waits for the store, not for the task. */
 function placeTakenOver(core: Core, endings: Endings, live: LiveTask): void | Promise<void> {
-  const counted = countStoredLogs(core, live)
-  if (counted === undefined) {
-    void placeTask(core, endings, live)
-    return undefined
-  }
-  return counted.then(() => {
+  const place = (): void => {
     if (live.isLost) forget(core, live)
     // What a closing executor has not placed yet is given up with what waits.
     if (live.isDone || live.isSettling || core.phase === 'closing' || core.isClosed()) return
     void placeTask(core, endings, live)
-  })
+  }
+  const counted = countStoredLogs(core, live)
+  if (counted !== undefined) return counted.then(place)
+  place()
+  return undefined
 }
 
 /** Ends a record that was just claimed, such as for a cancel; its task need not be registered here. */
@@ -117,7 +120,8 @@ export function endUnplaced(
   const { spec, state } = stored
   const { name } = spec
   const registered = core.registry.get(name) ?? unregistered(name)
-  const live = new LiveTask(registered, registered.options, spec, state, stored.position, false)
+  const options = core.window.takeOptions(spec.id) ?? registered.options
+  const live = new LiveTask(registered, options, spec, state, stored.position, false)
   return new Promise((resolve) => endings.end(live, next, resolve))
 }
 

@@ -10,10 +10,13 @@ import { forget, lose } from './settle.ts'
 /** Records per write. */
 const BATCH = 500
 
-/** Tasks that were taken out of the engine: they leave this executor's memory. Answers how many the store took. */
-export async function releaseTasks(core: Core, lives: readonly LiveTask[]): Promise<number> {
+/** Tasks that were taken out of the engine: they leave this executor's memory. Answers those that the store took. */
+export async function releaseTasks(
+  core: Core,
+  lives: readonly LiveTask[],
+): Promise<readonly LiveTask[]> {
   for (const live of lives) live.isSettling = true
-  let released = 0
+  const released: LiveTask[] = []
   for (let from = 0; from < lives.length; from += BATCH) {
     const batch = lives.slice(from, from + BATCH)
     const results = await write(
@@ -23,7 +26,7 @@ export async function releaseTasks(core: Core, lives: readonly LiveTask[]): Prom
     for (const [index, live] of batch.entries()) {
       live.isSettling = false
       if (results[index] === 'ok') {
-        released += 1
+        released.push(live)
         live.state = { ...live.state, owner: null }
       } else {
         lose(core, live)

@@ -13,6 +13,7 @@ import { announceDone, type LiveTask } from './live-task.ts'
 import type { LogStore } from './log-store.ts'
 import { callUntilAnswered } from './persist.ts'
 import { noteOffset, wallDrift } from './wall-drift.ts'
+import { requestOf } from './watch.ts'
 
 /** What the events of a settled state need beside the state. */
 export interface SettleFacts {
@@ -51,7 +52,9 @@ function writeEnd(
   then: (isOurs: boolean) => void,
 ): void {
   if (next.status === 'retrying') noteOffset(core, live)
-  const answer = writeState(core, live, next)
+  // One that is given up until its retry would not hear of a cancel before.
+  const unlessCancelled = next.status === 'retrying' && next.owner === null
+  const answer = writeState(core, live, next, live.state.fence, unlessCancelled)
   if (answer instanceof Promise) {
     answer.then(
       (results) => {
@@ -113,6 +116,14 @@ function settled(
   result: WriteResult | undefined,
   then: (isOurs: boolean) => void,
 ): void {
+  if (result === 'cancelled') {
+    // It stays here, and is cancelled when it is about to be placed.
+    void requestOf(core, live.id).then((request) => {
+      live.cancelRequest ??= request
+      writeEnd(core, live, { ...next, owner: core.id }, facts, then)
+    })
+    return
+  }
   if (result !== 'ok' && live.startBehind !== undefined && !live.isLost) {
     // It overtook its own start, whose write is still being repeated: the store knew only the fence before it.
     void live.startBehind.then(() => writeEnd(core, live, next, facts, then))

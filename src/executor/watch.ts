@@ -7,12 +7,11 @@ import { callUntilAnswered } from './persist.ts'
 
 const FIRST_POLL_MS = 50
 const MAX_POLL_MS = 500
-/** With many waiting, each asks the store less often, but at least once a second. */
-const MS_PER_WATCHER = 0.5
-const MAX_CROWDED_POLL_MS = 1_000
+/** With thousands waiting, each asks the store less often: all of them together no more than so many times a second. */
+const MAX_POLLS_PER_SECOND = 4_000
 
 /**
- * The record, once `isThere` holds: the store is asked often at first, then twice a second. `undefined` as soon as the
+ * The record, once `isThere` holds: the store is asked often at first, then twice a second, in a crowd less often. `undefined` as soon as the
  * task is in this process's memory, where its end is heard of at once.
  *
  * @throws {ResultUnavailableError} RESULT_UNAVAILABLE when there is no record (any more), or nobody waits any more
@@ -24,16 +23,16 @@ export async function watchRecord(
   stop?: AbortSignal,
 ): Promise<StoredRecord | undefined> {
   core.watching += 1
+  const crowdedMs = (): number => (core.watching * 1_000) / MAX_POLLS_PER_SECOND
   try {
     for (let delayMs = FIRST_POLL_MS; ; delayMs = Math.min(delayMs * 1.5, MAX_POLL_MS)) {
       if (stop?.aborted === true)
         throw new ResultUnavailableError(id, 'nobody waits for it any more')
       if (core.phase === 'closed') throw new ResultUnavailableError(id, 'this executor is closed')
       if (core.live.get(id) !== undefined) return undefined
-      const crowdedMs = Math.min(core.watching * MS_PER_WATCHER, MAX_CROWDED_POLL_MS)
       // In a crowd the first look can wait, too: most come into this memory soon.
-      if (crowdedMs > FIRST_POLL_MS && delayMs === FIRST_POLL_MS)
-        await pause(core, id, crowdedMs, stop)
+      if (crowdedMs() > FIRST_POLL_MS && delayMs === FIRST_POLL_MS)
+        await pause(core, id, crowdedMs(), stop)
       if (core.live.get(id) !== undefined) return undefined
       const stored = await callUntilAnswered(
         core,
@@ -47,7 +46,7 @@ export async function watchRecord(
         throw new ResultUnavailableError(id, why)
       }
       if (isThere(stored)) return stored
-      await pause(core, id, Math.max(delayMs, crowdedMs), stop)
+      await pause(core, id, Math.max(delayMs, crowdedMs()), stop)
     }
   } finally {
     core.watching -= 1

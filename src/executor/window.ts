@@ -30,8 +30,10 @@ export interface Window {
   arriving(live: LiveTask): void
   /** What was arriving is with the engine, or did not go in. */
   arrived(live: LiveTask): void
-  /** A record that was not admitted is stored. */
+  /** A record that was not admitted, or is to wait for its retry in the store, is there. */
   stored(live: LiveTask): void
+  /** A record in the store without an owner was cancelled from here. */
+  gone(state: TaskState): void
   /** A task of this queue has left the engine. */
   left(queue: string): void
   /** Whether a task that waits for its retry is to wait in the store. */

@@ -45,7 +45,7 @@ export interface EventBuffer {
 
 /** What flushing and closing may take together: an executor waits 2 s for both. */
 const FLUSH_MS = 1_500
-/** A `flush` or `close` that follows another one within this time after its end has no time of its own. */
+/** A `flush` or `close` that follows within this time after one that has waited in vain has no time of its own. */
 const SAME_END_MS = 500
 const FLUSH_RETRY_MS = 100
 
@@ -113,14 +113,15 @@ export function eventBuffer(options: EventBufferOptions): EventBuffer {
         clearTimeout(deadline)
         abandon = undefined
         end()
-        pump()
       }
       abandon = (why) => {
-        once(() => {
-          reason = why
-          endedBadly(batch, why)
-        })
+        // First, and the next batch a turn later: what heeds its signal has stopped by then.
+        reason = why
         controller?.abort(why)
+        once(() => {
+          endedBadly(batch, why)
+          schedule()
+        })
       }
       const late = abandon
       const deadline = setTimeout(() => {
@@ -128,8 +129,16 @@ export function eventBuffer(options: EventBufferOptions): EventBuffer {
       }, deadlineMs)
       deadline.unref()
       Promise.resolve(answer).then(
-        (through) => once(() => ended(batch, through)),
-        (error: unknown) => once(() => endedBadly(batch, error)),
+        (through) =>
+          once(() => {
+            ended(batch, through)
+            pump()
+          }),
+        (error: unknown) =>
+          once(() => {
+            endedBadly(batch, error)
+            pump()
+          }),
       )
     } catch (error) {
       endedBadly(batch, error)
@@ -137,12 +146,22 @@ export function eventBuffer(options: EventBufferOptions): EventBuffer {
   }
 
   function ended(batch: readonly PlainsightEvent[], answer: unknown): void {
-    const isPart = Number.isInteger(answer) && (answer as number) >= 0
-    const through = isPart ? Math.min(answer as number, batch.length) : batch.length
+    if (typeof answer === 'number' && !(Number.isInteger(answer) && answer >= 0)) {
+      const expected = 'nothing, or a number of events from 0 on'
+      endedBadly(batch, new TypeError(`deliver has to answer ${expected}, and answered ${answer}`))
+      return
+    }
+    const through = typeof answer === 'number' ? Math.min(answer, batch.length) : batch.length
     delivered += through
     if (through > 0) failuresInRow = 0
-    if (through < batch.length) notThrough(batch.length, through, false)
-    else decide(through)
+    if (through === batch.length) {
+      decide(through)
+      return
+    }
+    const failedBefore = failed
+    notThrough(batch.length, through, false)
+    const givenUp = failed - failedBefore
+    if (givenUp > 0) report(new Error(`${givenUp} events were given up: deliver did not take them`))
   }
 
   function endedBadly(batch: readonly PlainsightEvent[], error: unknown): void {
@@ -206,15 +225,18 @@ export function eventBuffer(options: EventBufferOptions): EventBuffer {
   }
 
   async function flush(): Promise<void> {
+    if (queue.size === 0) return
     const now = performance.now()
     if (now > flushEndsAt + SAME_END_MS) flushEndsAt = now + FLUSH_MS
+    if (now >= flushEndsAt) return
     const wanted = decided() + queue.size
-    if (queue.size === 0 || now >= flushEndsAt) return
     await new Promise<void>((resolve) => {
       const look = (): void => {
         if (queue.size > 0 && decided() < wanted) return
         flushes.delete(look)
         clearTimeout(deadline)
+        // The other side lives: the next one has all of its time.
+        flushEndsAt = -Infinity
         resolve()
       }
       // Not unref'd: who awaits this must not be left by the process.

@@ -79,13 +79,13 @@ export function flightRecorder(
       hooks: delegated(inner),
     }
   })
-  let received = 0
   let discarded = 0
   /** Of those that `inner` was given. */
   let handed = 0
   let failed = 0
   let pending = 0
   let report: (error: unknown) => void = () => {}
+  let executors = 0
 
   function hand(event: PlainsightEvent): void {
     handed += 1
@@ -130,11 +130,11 @@ export function flightRecorder(
       return discarded
     },
     start(host?: ObserverHooks) {
+      executors += 1
       if (host !== undefined) report = (error) => host.report(error)
       return inner.start?.(host)
     },
     onEvent(event) {
-      received += 1
       if (!isTaskEvent(event)) {
         if (wants(event)) hand(event)
         else discarded += 1
@@ -155,8 +155,9 @@ export function flightRecorder(
       if (ENDS.has(event.type)) discarded += held.forget(event)
     },
     close() {
-      // Of attempts that nobody will see the end of.
-      discarded += held.clear()
+      executors = Math.max(0, executors - 1)
+      // Of attempts that nobody will see the end of; while another executor runs, its own are among them.
+      if (executors === 0) discarded += held.clear()
       return inner.close?.()
     },
     counts() {

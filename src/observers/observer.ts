@@ -14,6 +14,7 @@ import type {
   TaskEvent,
 } from '../events/event.ts'
 import type { LevelInput } from '../task/level.ts'
+import type { Propagation } from '../task/options.ts'
 import type { FailureReason } from '../task/outcome.ts'
 import type { ContextFields, TaskSource } from '../task/record.ts'
 import type { Headers, Tags } from '../task/tags.ts'
@@ -52,6 +53,8 @@ export interface Observer {
 
   /** Called before the first event. What it returns is awaited for at most 5 s before any task runs. */
   start?(host?: ObserverHooks): unknown
+  /** Told when its `minLevel` is replaced while it runs, for one that looks at levels itself. */
+  levelChanged?(minLevel: MinLevel): unknown
   /** Delivers what is buffered. Awaited for at most 2 s. */
   flush?(): unknown
   /** Called after the last event. Awaited, with `flush`, for at most 2 s. */
@@ -75,6 +78,23 @@ export interface Observer {
 export interface ObserverHooks {
   /** Says that something went wrong outside `onEvent`; becomes `observer.error`, at most one a second. */
   report(error: unknown): void
+  /** What the executor has in memory now; goes through its tasks, so not for every event. Every executor gives it. */
+  activity?(): TaskActivity
+}
+
+/** The tasks that an executor has in memory, by what they do, and its slots. */
+export interface TaskActivity {
+  readonly running: number
+  /** Due, and waiting for a slot. */
+  readonly queued: number
+  /** Due later, after a failure. */
+  readonly retrying: number
+  /** Due later, otherwise. */
+  readonly scheduled: number
+  /** Attempts that it may run at once; `Infinity` for no limit. */
+  readonly limit: number
+  /** Slots taken. */
+  readonly usage: number
 }
 
 /** Where the events of one observer are. `emitted = delivered + dropped + failed + queued` holds at all times. */
@@ -104,15 +124,19 @@ export interface TaskDraft {
   readonly parentId: string | undefined
   readonly rootId: string
   readonly retryOf: string | undefined
+  /** The execution option, resolved from its three layers; `undefined` when none of them says. */
+  readonly propagation: Propagation | undefined
 }
 
-/** One enqueue call. */
+/** One enqueue call. `next` resolves to the handles, one per task. */
 export interface EnqueueOperation {
   readonly kind: 'enqueue' | 'batch' | 'schedule'
   /** One draft, or several for `enqueueMany`. */
   readonly tasks: readonly TaskDraft[]
   /** Write trace context here before calling `next`; it is stored on every record that has none of its own. */
   readonly carrier: Record<string, string>
+  /** As `carrier`, for each of `tasks` alone; one that is not empty comes before `carrier`. */
+  readonly carriers: readonly Record<string, string>[]
 }
 
 /** One attempt. */
@@ -125,6 +149,10 @@ export interface RunOperation {
   readonly startedAt: number
   /** The stored carrier; empty when there is none. */
   readonly carrier: Readonly<Record<string, string>>
+  /** What a hook wrote into `attemptCarrier` in the attempt before this one; absent when that died with its process. */
+  readonly previousCarrier: Readonly<Record<string, string>> | undefined
+  /** Write the trace context of this attempt here before calling `next`; it is stored with the attempt's end. */
+  readonly attemptCarrier: Record<string, string>
   readonly context: ContextFields | undefined
   readonly signal: AbortSignal
 }

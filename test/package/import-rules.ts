@@ -45,6 +45,9 @@ const packages: Readonly<Record<string, { readonly where: string; readonly typeO
   {
     eventemitter3: { where: 'events/bus.ts' },
     pino: { where: 'observers', typeOnly: true },
+    '@opentelemetry/api': { where: 'observers/otel' },
+    '@opentelemetry/instrumentation': { where: 'observers/otel', typeOnly: true },
+    '@opentelemetry/sdk-node': { where: 'observers/otel/start-telemetry.ts' },
     'node:sqlite': { where: 'backends/sqlite' },
   }
 

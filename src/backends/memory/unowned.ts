@@ -9,7 +9,7 @@ import type { Row } from './row.ts'
 
 export interface UnownedRows {
   add(row: Row): void
-  /** Says that a row which was added has got an owner. It leaves its heap when it comes to the top. */
+  /** Says that a row which was added has got an owner. It leaves its heap when it comes to the top, or with many others. */
   taken(row: Row): void
   /** Lets claims see what has become due, the oldest first. Answers whether there is more than one call does. */
   makeDue(query: ClaimQuery): boolean
@@ -17,6 +17,9 @@ export interface UnownedRows {
   best(query: ClaimQuery): Row[]
   countExcept(names: readonly string[]): Record<string, number>
 }
+
+/** So many rows that somebody has taken may stay in a heap, beside twice as many as are there. */
+const SLACK = 1_000
 
 interface Bucket {
   readonly queue: string
@@ -36,6 +39,7 @@ interface Later {
 export function createUnownedRows(): UnownedRows {
   const buckets = new Map<string, Bucket>()
   const later = createHeap<Later>(isEarlier)
+  let size = 0
 
   function bucketOf(row: Row): Bucket {
     const { queue, name } = row.spec
@@ -61,6 +65,12 @@ export function createUnownedRows(): UnownedRows {
     return undefined
   }
 
+  /** Nobody may ever come to what is cancelled long before it is due, or lies below what keeps coming. */
+  function prune({ heap, size: live }: Bucket): void {
+    if (heap.size > 2 * live + SLACK) heap.removeAll((row) => !isClaimable(row))
+    if (later.size > 2 * size + SLACK) later.removeAll((each) => !isAwaited(each))
+  }
+
   return {
     add(row) {
       const bucket = bucketOf(row)
@@ -68,6 +78,7 @@ export function createUnownedRows(): UnownedRows {
       if (dueAt === undefined) bucket.heap.push(row)
       else later.push({ row, dueAt })
       bucket.size += 1
+      size += 1
     },
     taken(row) {
       const { queue, name } = row.spec
@@ -75,7 +86,9 @@ export function createUnownedRows(): UnownedRows {
       const bucket = buckets.get(index)
       if (bucket === undefined) return
       bucket.size -= 1
+      size -= 1
       if (bucket.size === 0) buckets.delete(index)
+      prune(bucket)
     },
     makeDue({ dueBefore, limit }) {
       const max = Math.max(limit, MAX_DUE_PER_CLAIM)
@@ -84,9 +97,7 @@ export function createUnownedRows(): UnownedRows {
         if (next === undefined || next.dueAt > dueBefore) return false
         if (count === max) return true
         later.pop()
-        const { row, dueAt } = next
-        // Not one that was taken since, nor one that is here again with another time.
-        if (isClaimable(row) && dueLaterAt(row.state) === dueAt) bucketOf(row).heap.push(row)
+        if (isAwaited(next)) bucketOf(next.row).heap.push(next.row)
       }
     },
     best(query) {
@@ -126,6 +137,11 @@ export function createUnownedRows(): UnownedRows {
 /** Whether the row is one that a claim may take, once it is due. */
 export function isClaimable({ state }: Row): boolean {
   return state.owner === null && state.hold === undefined && !isTerminal(state.status)
+}
+
+/** Not one that was taken since, nor one that is here again with another time. */
+function isAwaited({ row, dueAt }: Later): boolean {
+  return isClaimable(row) && dueLaterAt(row.state) === dueAt
 }
 
 function isBefore(a: Row, b: Row): boolean {

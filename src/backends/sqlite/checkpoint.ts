@@ -13,8 +13,8 @@ import { startCheckpointWorker, type CheckpointAnswer } from './checkpoint-worke
 import type { SqliteSettings } from './options.ts'
 
 export interface Checkpoints {
-  /** To be called after each commit of so many rows. */
-  committed(rows: number): void
+  /** To be called after each commit. */
+  committed(): void
   /** Whether the next commit shall wait; `resume` is then called, within a second. */
   hold(resume: () => void): boolean
   /** Ends the thread. */
@@ -42,6 +42,8 @@ const END_WAIT_MS = 2_000
 
 export function createCheckpoints(db: DatabaseSync, settings: SqliteSettings): Checkpoints {
   const walPath = `${settings.path}-wal`
+  // What was really written: a sweep that finds nothing, however much it may remove, writes nothing.
+  const totalChanges = db.prepare('SELECT total_changes() AS rows')
   let worker: Worker | undefined
   let starting: Promise<void> | undefined
   // `off`: not yet worth one. `none`: not wanted, or it could not be started, or died.
@@ -51,6 +53,7 @@ export function createCheckpoints(db: DatabaseSync, settings: SqliteSettings): C
   let autoFrames = INLINE_FRAMES
   let windowAt = 0
   let windowRows = 0
+  let countedRows = 0
   let postedAt = 0
   let catchUps = 0
   // Commits wait; and whether they did already when the checkpoint that runs was asked for.
@@ -146,6 +149,18 @@ export function createCheckpoints(db: DatabaseSync, settings: SqliteSettings): C
     for (const resume of waiting) resume()
   }
 
+  /** Whether there is enough to write to be worth a thread. */
+  function isWorthIt(now: number): boolean {
+    if (now - windowAt > START_WINDOW_MS) {
+      windowAt = now
+      windowRows = 0
+    }
+    const { rows } = totalChanges.get() as { rows: number }
+    windowRows += rows - countedRows
+    countedRows = rows
+    return windowRows >= START_ROWS
+  }
+
   /** Whether the file grows beyond the bound while the thread is at it. It never shrinks by itself. */
   function outgrows(now: number): boolean {
     if (now - sizeAt < SIZE_INTERVAL_MS) return false
@@ -157,19 +172,14 @@ export function createCheckpoints(db: DatabaseSync, settings: SqliteSettings): C
   }
 
   return {
-    committed(rows) {
+    committed() {
       const now = performance.now()
       if (phase === 'idle') {
         if (now - postedAt >= INTERVAL_MS) post(now)
       } else if (phase === 'busy') {
         if (!isHolding && !isBlocked && outgrows(now)) startHolding()
-      } else if (phase === 'off') {
-        if (now - windowAt > START_WINDOW_MS) {
-          windowAt = now
-          windowRows = 0
-        }
-        windowRows += rows
-        if (windowRows >= START_ROWS) starting = start()
+      } else if (phase === 'off' && isWorthIt(now)) {
+        starting = start()
       }
     },
     hold(resume) {

@@ -28,8 +28,8 @@ export interface CommitPlace {
   hold(resume: () => void): boolean
   /** Why nothing that is written there can be found again; `undefined` when it can. */
   lost(): string | undefined
-  /** There was a commit of about so many rows. */
-  committed(rows: number): void
+  /** There was a commit of something that may have been written. */
+  committed(): void
 }
 
 const ANYWHERE: CommitPlace = { hold: () => false, lost: () => undefined, committed() {} }
@@ -131,7 +131,7 @@ export function createCommitQueue(
     }
     // Looked at before anything is answered: what went into a file that is gone was not written.
     if (refusesLost(calls)) return true
-    if (calls.some(isWrite)) place.committed(calls.reduce((sum, { rows }) => sum + rows, 0))
+    if (calls.some(isWrite)) place.committed()
     for (const [index, call] of calls.entries()) call.resolve(results[index])
     return true
   }

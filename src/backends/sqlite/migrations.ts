@@ -34,10 +34,18 @@ INSERT INTO meta SELECT 'createdUpTo', coalesce(max(created_at), 0) FROM tasks;
 INSERT INTO meta SELECT 'createdLag', coalesce(max(latest - created_at), 0) FROM (
   SELECT created_at, max(created_at) OVER (ORDER BY seq) AS latest FROM tasks);
 `)
-  const tagged = db.prepare('SELECT seq, tags FROM tasks WHERE tags IS NOT NULL')
+  // Not by `iterate`: in Node 22 its statement may be collected as garbage before it is through.
+  const tagged = db.prepare(
+    'SELECT seq, tags FROM tasks WHERE seq > ? AND tags IS NOT NULL ORDER BY seq LIMIT 1000',
+  )
   const add = db.prepare('INSERT OR IGNORE INTO tags (tag, seq) VALUES (?, ?)')
-  for (const row of tagged.iterate() as Iterable<{ seq: number; tags: string }>) {
-    for (const tag of tagTexts(row.tags)) add.run(tag, row.seq)
+  for (let after = 0; ;) {
+    const rows = tagged.all(after) as unknown as { seq: number; tags: string }[]
+    for (const { seq, tags } of rows) {
+      for (const tag of tagTexts(tags)) add.run(tag, seq)
+      after = seq
+    }
+    if (rows.length === 0) return
   }
 }
 

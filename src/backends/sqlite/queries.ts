@@ -33,8 +33,8 @@ export function createQueries(db: DatabaseSync): Queries {
   const live = STATUSES.filter((status) => !isTerminal(status)).map(statusNumber)
 
   function* counts(): Generator<StatusCount> {
-    yield* endedCounts.iterate() as Iterable<StatusCount>
-    yield* ownedCounts.iterate() as Iterable<StatusCount>
+    yield* endedCounts.all() as unknown as StatusCount[]
+    yield* ownedCounts.all() as unknown as StatusCount[]
     for (const held of HELD) {
       for (const status of live)
         yield unownedCounts.get(status, held, status) as unknown as StatusCount

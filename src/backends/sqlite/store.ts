@@ -7,7 +7,7 @@ import { createClaim, type Claim } from './claim.ts'
 import { createCommitQueue, type CommitQueue } from './commit-queue.ts'
 import { createCounts } from './counts.ts'
 import { openDatabase } from './database.ts'
-import { refusal } from './failure.ts'
+import { refusal, unavailable } from './failure.ts'
 import { watchFile } from './file-watch.ts'
 import { createInsert, type Insert } from './insert.ts'
 import { createLease, type Lease } from './lease.ts'
@@ -40,21 +40,39 @@ export async function openStore(
   changed: () => void,
 ): Promise<Store> {
   const db = await openDatabase(settings)
+  try {
+    return storeOn(db, settings, ownerNumber, changed)
+  } catch (error) {
+    db.close()
+    throw unavailable(error, 'open', settings.path)
+  }
+}
+
+function storeOn(
+  db: DatabaseSync,
+  settings: SqliteSettings,
+  ownerNumber: (executorId: string) => number,
+  changed: () => void,
+): Store {
   const { hold, committed, ...checkpoints } = createCheckpoints(db, settings)
   const place = { hold, committed, lost: watchFile(settings.path) }
   const counts = createCounts(db)
   const queue = createCommitQueue(db, settings.path, place, counts)
   const lease = createLease(db, queue)
-  const changes = watchChanges(db, changed)
-  return {
-    Database: db.constructor as typeof DatabaseSync,
-    queue,
+  const parts = {
     insert: createInsert(db, { queue, counts, lease, ownerNumber }),
     update: createUpdate(db, counts, ownerNumber),
     claim: createClaim(db),
     owners: createOwners(db),
     queries: createQueries(db),
     sweep: createSweep(db, counts),
+  }
+  // Last: it has a timer.
+  const changes = watchChanges(db, changed)
+  return {
+    Database: db.constructor as typeof DatabaseSync,
+    queue,
+    ...parts,
     lease,
     async close() {
       changes.stop()

@@ -127,9 +127,18 @@ export function createUpdate(
       // Each chunk counts from the beginning of its fence.
       const lastOfFences = rows.filter((row, index) => row.fence !== rows[index + 1]?.fence)
       return {
-        lines: rows.flatMap((row) => JSON.parse(row.lines) as LogLine[]),
+        lines: rows.flatMap((row) => linesFrom(row.lines)),
         dropped: lastOfFences.reduce((sum, row) => sum + row.dropped, 0),
       }
     },
+  }
+}
+
+function linesFrom(text: string): LogLine[] {
+  try {
+    return JSON.parse(text) as LogLine[]
+  } catch {
+    // Damaged: the other chunks still tell something.
+    return []
   }
 }

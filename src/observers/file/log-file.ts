@@ -167,6 +167,7 @@ export function logFile({ path, maxBytes, keep }: LogFileOptions): LogFile {
 }
 
 const NEWLINE_BYTES = Buffer.from('\n')
+const NOTHING = Buffer.alloc(0)
 
 function count(lines: Buffer): number {
   let found = 0
@@ -182,7 +183,11 @@ function isClosed(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'EBADF'
 }
 
-/** Whether a file's last line has no end. Looks again where another process may be writing it at this moment. */
+/**
+ * Whether a file's last line has no end. Not one that another process is about to write: an append of nothing waits for
+ * the append that is under way, however long that has not been given the processor; where the system does not do so,
+ * the file has to have stood still.
+ */
 function endsInsideLine(descriptor: number): boolean {
   const last = Buffer.alloc(1)
   let before = -1
@@ -193,5 +198,6 @@ function endsInsideLine(descriptor: number): boolean {
     if (size === before) return true
     before = size
     pause(5)
+    writeSync(descriptor, NOTHING)
   }
 }

@@ -45,7 +45,10 @@ function takeLock(lock: string): boolean {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
       const stats = statSync(lock, { throwIfNoEntry: false })
-      if (stats !== undefined && Date.now() - stats.mtimeMs < STALE_LOCK_MS) return false
+      // Given back just now. Who has it next is rotating: nothing of theirs is to be stolen.
+      if (stats === undefined) continue
+      // One from the future is as old: the clock was set back.
+      if (Math.abs(Date.now() - stats.mtimeMs) < STALE_LOCK_MS) return false
       // Its holder died. Moved away first: of two processes that see this, one succeeds.
       stealLock(lock)
     }

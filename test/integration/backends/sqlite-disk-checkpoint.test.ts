@@ -86,6 +86,15 @@ describe('the checkpoint thread', () => {
     expect(threads).toEqual([])
   })
 
+  test('is not started by sweeps that find nothing, however much they may remove', async () => {
+    await backend.open(ME)
+    for (let count = 0; count < 5; count++) {
+      await backend.sweep({ endedBefore: 0, maxFinished: 1_000, limit: 1_000, now: 1_000 })
+    }
+    await backend.close(ME)
+    expect(threads).toEqual([])
+  })
+
   test('is not started when it is not wanted, and the log stays as short as SQLite keeps it', async () => {
     backend = sqliteBackend(path, { checkpointThread: false })
     await backend.open(ME)

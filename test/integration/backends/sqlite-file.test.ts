@@ -1,4 +1,5 @@
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -131,6 +132,49 @@ describe('files that are no database of ours', () => {
     await backend.open(ME)
     await insertOne(backend, newRecord(ME))
     await backend.close(ME)
+  })
+})
+
+describe('a file that is damaged in one place', () => {
+  function damage(sql: string): void {
+    const db = new DatabaseSync(path)
+    db.exec(sql)
+    db.close()
+  }
+
+  test('a cancel that cannot be read is a cancel, and no executor dies of it', async () => {
+    const backend = sqliteBackend(path)
+    await backend.open(ME)
+    const { spec } = await insertOne(backend, newRecord(ME))
+    await backend.requestCancel(ME, spec.id, { by: 'ada' })
+    damage(`UPDATE tasks SET cancel = '{"by'`)
+    expect(await backend.beat(ME)).toEqual({ type: 'ok', cancels: [{ id: spec.id }] })
+    await backend.close(ME)
+  })
+
+  test('log lines that cannot be read are left out, and the others are there', async () => {
+    const backend = sqliteBackend(path)
+    await backend.open(ME)
+    const { spec, state, position } = await insertOne(backend, newRecord(ME))
+    const patch = { id: spec.id, position, owner: ME.executorId, fence: state.fence, dropped: 0 }
+    const line = { time: 1, level: 'info', attempt: 0, message: 'm' } as const
+    await backend.append([{ ...patch, chunk: 0, lines: [line] }])
+    await backend.append([{ ...patch, chunk: 1, lines: [line] }])
+    damage(`UPDATE logs SET lines = '[{' WHERE chunk = 0`)
+    expect(await backend.logs(spec.id)).toEqual({ lines: [line], dropped: 0 })
+    await backend.close(ME)
+  })
+
+  test('without one of its indexes it is refused, and no file is left open', async () => {
+    const backend = sqliteBackend(path)
+    await backend.open(ME)
+    await backend.close(ME)
+    damage('DROP INDEX tasks_later')
+    const { reason, message } = await refusalOf(path)
+    expect(reason).toBe('unknown')
+    expect(message).toContain('no such index: tasks_later')
+    // The last to close it removes them.
+    expect(existsSync(`${path}-wal`)).toBe(false)
   })
 })
 

@@ -70,10 +70,29 @@ describe('fileObserver in a process that ends', () => {
   })
 })
 
-it('is shared by several processes, all of which rotate it, without a line lost, doubled or mixed', async () => {
-  const writers = ['one', 'two', 'three', 'four']
+it.each([
+  ['often', 4, '25', '40000'],
+  ['while large texts are on their way to it', 2, '400', '300000'],
+])(
+  'is shared by several busy processes, all of which rotate it %s, without a line lost, doubled or mixed',
+  async (_title, burners, perTurn, maxBytes) => {
+    // Nobody gets the processor when it wants it: each is stopped in the middle of everything.
+    const burning = Array.from({ length: burners }, () =>
+      spawn(process.execPath, ['-e', 'for(;;);'], { stdio: 'ignore' }),
+    )
+    try {
+      await shareIt(perTurn, maxBytes)
+    } finally {
+      for (const burner of burning) burner.kill('SIGKILL')
+    }
+  },
+  60_000,
+)
+
+async function shareIt(perTurn: string, maxBytes: string): Promise<void> {
+  const writers = ['one', 'two', 'three', 'four', 'five', 'six']
   const ends = writers.map(
-    (name) => startChild(writer, [path, 'natural', '4000', '25', '100000', name]).ended,
+    (name) => startChild(writer, [path, 'natural', '4000', perTurn, maxBytes, name]).ended,
   )
   for (const end of await Promise.all(ends)) expect(end).toMatchObject({ code: 0, stderr: '' })
   const all = lines()
@@ -84,9 +103,9 @@ it('is shared by several processes, all of which rotate it, without a line lost,
   }
   const names = readdirSync(directory)
   // While one rotates the others go on, so that a file may get larger than it should.
-  expect(names.length).toBeGreaterThan(30)
+  expect(names.length).toBeGreaterThan(5)
   expect(names.filter((name) => name.includes('lock'))).toEqual([])
-})
+}
 
 const namespaces = spawnSync('unshare', ['-rm', 'true'])
 

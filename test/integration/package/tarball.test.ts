@@ -16,6 +16,9 @@ const doors = Object.keys(manifest.exports)
   .filter((name) => name !== './package.json')
   .map((name) => name.replace(/^\./, 'plainsight'))
 
+/** Doors that cannot be loaded without a package beside. */
+const peered: Readonly<Record<string, string>> = { 'plainsight/otel': '@opentelemetry/api' }
+
 // Built by `npm run build`, which `npm test` does before the tests.
 describe.skipIf(!existsSync(join(root, 'dist')))('the packed package, installed', () => {
   let project = ''
@@ -34,9 +37,8 @@ describe.skipIf(!existsSync(join(root, 'dist')))('the packed package, installed'
       'junction',
     )
     write('readme.ts', program?.code ?? '')
-    const imports = doors.map((door, index) => `import * as door${index} from '${door}'`)
-    const uses = doors.map((_door, index) => `door${index}`)
-    write('doors.ts', `${imports.join('\n')}\nconsole.log([${uses.join(', ')}].length)\n`)
+    write('doors.ts', importing(doors.filter((door) => peered[door] === undefined)))
+    write('all-doors.ts', importing(doors))
   }, 60_000)
 
   afterAll(() => rmSync(project, { recursive: true, force: true }))
@@ -46,13 +48,26 @@ describe.skipIf(!existsSync(join(root, 'dist')))('the packed package, installed'
   })
 
   it('loads every entry point, with no other package installed', async () => {
-    expect(await node(['doors.ts'])).toEqual({ stdout: `${doors.length}\n`, stderr: '' })
+    const loaded = doors.length - Object.keys(peered).length
+    expect(await node(['doors.ts'])).toEqual({ stdout: `${loaded}\n`, stderr: '' })
   })
+
+  it.each(Object.entries(peered))(
+    '%s says that it needs %s, and the command to run',
+    async (door, name) => {
+      write('alone.ts', `import('${door}').catch((error) => console.log(error.message))\n`)
+      const { stdout, stderr } = await node(['alone.ts'])
+      expect(stdout).toContain(`${door} needs the package ${name}`)
+      expect(stdout).toContain(`run: npm install ${name}@`)
+      expect(stderr).toBe('')
+    },
+  )
 
   it.each([
     ['nodenext', { module: 'nodenext', moduleResolution: 'nodenext' }],
     ['bundler', { module: 'preserve', moduleResolution: 'bundler' }],
   ])('compiles under moduleResolution %s, its own types checked too', async (_name, options) => {
+    installPeers()
     const compilerOptions = {
       ...options,
       target: 'es2023',
@@ -62,7 +77,7 @@ describe.skipIf(!existsSync(join(root, 'dist')))('the packed package, installed'
       skipLibCheck: false,
       types: ['node'],
     }
-    write('tsconfig.json', { compilerOptions, files: ['readme.ts', 'doors.ts'] })
+    write('tsconfig.json', { compilerOptions, files: ['readme.ts', 'all-doors.ts'] })
     expect(await compile()).toBe('')
   })
 
@@ -75,6 +90,24 @@ describe.skipIf(!existsSync(join(root, 'dist')))('the packed package, installed'
     })
     expect(await compile()).toMatch(/wrong\.ts\(\d+,\d+\): error TS/)
   })
+
+  it('with the packages beside it, loads every entry point', async () => {
+    installPeers()
+    expect(await node(['all-doors.ts'])).toEqual({ stdout: `${doors.length}\n`, stderr: '' })
+  })
+
+  /** The copies that are here. */
+  function installPeers(): void {
+    const target = join(project, 'node_modules/@opentelemetry')
+    if (!existsSync(target))
+      symlinkSync(join(root, 'node_modules/@opentelemetry'), target, 'junction')
+  }
+
+  function importing(names: readonly string[]): string {
+    const imports = names.map((door, index) => `import * as door${index} from '${door}'`)
+    const uses = names.map((_door, index) => `door${index}`)
+    return `${imports.join('\n')}\nconsole.log([${uses.join(', ')}].length)\n`
+  }
 
   async function pack(directory: string): Promise<string> {
     const args = ['--json', '--ignore-scripts', '--pack-destination', project]

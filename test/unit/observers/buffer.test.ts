@@ -121,6 +121,47 @@ describe('bufferedObserver', () => {
     expect(observer.counts()).toEqual({ delivered: 1, dropped: 0, failed: 0, queued: 0 })
   })
 
+  it('never has two batches under way with a deliver that heeds its signal', async () => {
+    let underWay = 0
+    const most: number[] = []
+    const observer = bufferedObserver({
+      retry: false,
+      deadline: 5,
+      batchSize: 1,
+      async deliver(_batch, { signal }) {
+        underWay += 1
+        most.push(underWay)
+        await new Promise((resolve) => {
+          signal.addEventListener('abort', resolve)
+        })
+        underWay -= 1
+      },
+    })
+    for (const seq of [1, 2, 3]) observer.onEvent(step(seq))
+    await waitFor(() => observer.counts().failed === 3)
+    expect(most).toEqual([1, 1, 1])
+  })
+
+  it.each([-1, NaN, 1.5])('takes the answer %s for a failure, and says so', async (answer) => {
+    const reported: unknown[] = []
+    const observer = bufferedObserver({ retry: false, deliver: () => answer })
+    observer.start({ report: (error) => void reported.push(error) })
+    observer.onEvent(step(1))
+    await turn()
+    expect(observer.counts()).toEqual({ delivered: 0, dropped: 0, failed: 1, queued: 0 })
+    expect(reported.map(String)).toEqual([expect.stringContaining(`answered ${answer}`)])
+  })
+
+  it('says when it gives up what deliver did not take', async () => {
+    const reported: unknown[] = []
+    const observer = bufferedObserver({ retry: false, deliver: () => 1 })
+    observer.start({ report: (error) => void reported.push(error) })
+    for (const seq of [1, 2, 3]) observer.onEvent(step(seq))
+    await turn()
+    expect(observer.counts()).toEqual({ delivered: 1, dropped: 0, failed: 2, queued: 0 })
+    expect(reported.map(String)).toEqual([expect.stringContaining('2 events were given up')])
+  })
+
   it.each<[string, Partial<BufferedObserverOptions>, unknown, number]>([
     ['after as many retries as it may', { retry: { delay: 1, limit: 2 } }, new Error('no'), 3],
     ['at once without retries', { retry: false }, new Error('no'), 1],
@@ -158,6 +199,21 @@ describe('bufferedObserver', () => {
       [1, 2, 3, 4],
       [3, 4],
     ])
+  })
+
+  it('has all of its time to flush, however long ago it flushed last', async () => {
+    const { observer, calls } = manual()
+    for (const wait of [0, 1_490, 1_700]) {
+      await sleep(wait)
+      observer.onEvent(step(wait))
+      const flushed = observer.flush()
+      await waitFor(() => calls.at(-1)?.seqs[0] === wait)
+      await sleep(30)
+      calls.at(-1)?.ok()
+      await flushed
+      expect(observer.counts().queued).toBe(0)
+    }
+    expect(calls).toHaveLength(3)
   })
 
   it('gives up at close what a dead side did not take, within 1.5 s for flush and close together', async () => {

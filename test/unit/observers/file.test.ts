@@ -216,6 +216,18 @@ describe('fileObserver', () => {
     expect(readdirSync(directory).toSorted()).toEqual(['tasks.log', 'tasks.log.1', 'tasks.log.2'])
   })
 
+  it('takes over a lock from the future: the clock was set back since its process died', async () => {
+    const observer = fileObserver(path, { maxBytes: 2_000, keep: 5 })
+    writeFileSync(`${path}.lock`, '')
+    const tomorrow = new Date(Date.now() + 86_400_000)
+    utimesSync(`${path}.lock`, tomorrow, tomorrow)
+    await hand(observer, 1, 4)
+    await observer.close()
+    expect(existsSync(`${path}.1`)).toBe(true)
+    expect(existsSync(`${path}.lock`)).toBe(false)
+    expect(allSeqs()).toEqual([1, 2, 3, 4])
+  })
+
   it('is told apart from a file that another program appends to at the same time', async () => {
     const observer = fileObserver(path)
     await hand(observer, 1, 1)

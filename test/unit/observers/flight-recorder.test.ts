@@ -110,6 +110,36 @@ describe('flightRecorder in an executor', () => {
 })
 
 describe('flightRecorder', () => {
+  it('keeps the detail of the other executors when one of several closes', async () => {
+    const { inner, recorder } = recording()
+    const opens: (() => void)[] = []
+    const waits = defineTask({
+      name: 'waits',
+      async run() {
+        taskLog.debug('detail')
+        await new Promise<void>((open) => void opens.push(open))
+        throw new Error('no')
+      },
+    })
+    const [first, second] = [0, 1].map(() =>
+      createExecutor({ tasks: [waits], observers: [recorder] }),
+    )
+    await first?.start()
+    await second?.enqueue(waits)
+    await waitFor(() => opens.length === 1)
+    await first?.close()
+    opens[0]?.()
+    await second?.drain()
+    expect(texts(inner.events)).toEqual([
+      'attempt.started',
+      'task.log detail',
+      'attempt.failed',
+      'task.failed',
+    ])
+    await second?.close()
+    expect(recorder.counts().queued).toBe(0)
+  })
+
   it.each([
     'task.succeeded',
     'task.cancelled',

@@ -83,6 +83,18 @@ describe('watchExports', () => {
     ])
   })
 
+  it('counts what is queued', () => {
+    const processor = (fields: object): object => ({ ...fields, _exporter: exporter(() => {}) })
+    const traces = {
+      _activeSpanProcessor: { _spanProcessors: [processor({ _finishedSpans: [1, 2] }), {}] },
+    }
+    const logs = {
+      _sharedState: { activeProcessor: { processors: [processor({ _finishedLogRecords: [1] })] } },
+    }
+    expect(watchExports([traces, logs]).queued()).toBe(3)
+    expect(watchExports([{}, { _sharedState: 5 }]).queued()).toBe(0)
+  })
+
   it.each([{}, { _activeSpanProcessor: 5 }, { _sharedState: { activeProcessor: null } }])(
     'makes do without, where %o has none',
     async (provider) => {

@@ -1,0 +1,64 @@
+/** Events as log records, each in the context of the span that it is about. */
+
+import type { Attributes, Context } from '@opentelemetry/api'
+import type { PlainsightEvent, TaskEvent } from '../../events/event.ts'
+import { eventMessage, isTaskEvent } from '../event-words.ts'
+import { ROOT_CONTEXT, context as active } from './api.ts'
+import { addTags } from './attributes.ts'
+import { extract } from './carrier.ts'
+import { isEnqueuing } from './enqueue-span.ts'
+import { addEventAttributes } from './event-attributes.ts'
+import { addContext, addExtra } from './extras.ts'
+import { ATTR, SYSTEM } from './semconv.ts'
+import { hrTime, SEVERITY } from './severity.ts'
+import type { Telemetry } from './telemetry.ts'
+
+/** Emits `event`, if anybody listens for its severity. */
+export function emitRecord(telemetry: Telemetry, event: PlainsightEvent): void {
+  const { settings } = telemetry
+  const isLine = event.type === 'task.log'
+  const severityNumber = SEVERITY[event.level]
+  const eventName = isLine ? undefined : `${SYSTEM}.${event.type}`
+  const logger = telemetry.logger()
+  const named = eventName === undefined ? undefined : { eventName }
+  // Asked before anything is looked for; and in no span, since a logger may go by whether that is sampled.
+  if (!logger.enabled({ context: ROOT_CONTEXT, severityNumber, ...named })) return
+  const context = isTaskEvent(event) ? contextOf(telemetry, event) : ROOT_CONTEXT
+  if (context !== ROOT_CONTEXT && !logger.enabled({ context, severityNumber, ...named })) return
+  const attributes: Attributes = {}
+  if (isTaskEvent(event)) {
+    attributes[ATTR.messageId] = event.taskId
+    attributes[ATTR.taskName] = event.taskName
+    attributes[ATTR.attempt] = event.attempt
+  }
+  addEventAttributes(attributes, event, telemetry.errorType)
+  if (isTaskEvent(event)) {
+    if (event.context !== undefined) addContext(attributes, event.context, settings.flattenExtras)
+    if (settings.logTags) addTags(attributes, event.tags, settings)
+  }
+  if (isLine && event.extra !== undefined) addExtra(attributes, event.extra, settings.flattenExtras)
+  logger.emit({
+    ...named,
+    severityNumber,
+    // Lines of users have a level of their own; for events the number says all.
+    ...(isLine ? { severityText: event.level } : undefined),
+    timestamp: hrTime(event.time),
+    // Always a string: what is nested in a body can cost the exporter its whole batch.
+    body: eventMessage(event),
+    attributes,
+    context,
+  })
+}
+
+/** The attempt's span; before there is one, and when it is forgotten, that of the enqueue. Never one that is not the task's. */
+function contextOf(telemetry: Telemetry, event: TaskEvent): Context {
+  if (event.type === 'task.deduplicated') {
+    // It is about the call that found the task there.
+    const here = active.active()
+    if (isEnqueuing(here)) return here
+  } else {
+    const attempt = telemetry.attempts.of(event)
+    if (attempt !== undefined) return attempt
+  }
+  return event.traceContext === undefined ? ROOT_CONTEXT : extract(event.traceContext)
+}
