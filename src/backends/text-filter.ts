@@ -11,8 +11,9 @@ export type SearchedRecord = Pick<StoredRecord, 'spec' | 'state'>
  */
 export function textFilter(text: string): (record: SearchedRecord) => boolean {
   const wanted = lowerAscii(text)
-  const contains = (value: string | undefined): boolean =>
-    value !== undefined && lowerAscii(value).includes(wanted)
+  // A damaged record may have anything there.
+  const contains = (value: unknown): boolean =>
+    typeof value === 'string' && lowerAscii(value).includes(wanted)
   return ({ spec, state }) =>
     contains(spec.id) ||
     contains(spec.name) ||

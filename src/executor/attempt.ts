@@ -1,14 +1,13 @@
 /** Runs one attempt from its start to its outcome, and gives the slot back when its body is over. */
 
 import type { WriteResult } from '../backends/backend.ts'
-import type { RunOperation, RunResult } from '../observers/observer.ts'
+import type { RunResult } from '../observers/observer.ts'
 import * as lifecycle from '../events/lifecycle.ts'
 import { TaskCancelledError, TaskInterruptedError } from '../task/errors.ts'
-import { attemptOf, maxAttemptsOf, type CancelRequest, type TaskState } from '../task/record.ts'
+import type { CancelRequest, TaskState } from '../task/record.ts'
 import { isTerminal } from '../task/status.ts'
 import { transition } from '../task/transition.ts'
 import { runAround } from './around.ts'
-import { previousCarrier } from './attempt-carrier.ts'
 import { createBodyRunner } from './body.ts'
 import type { Core } from './core.ts'
 import { decide, isAbort, runResultOf } from './decide.ts'
@@ -16,7 +15,7 @@ import type { Decision, Ending } from './decision.ts'
 import { createEndings, type Endings } from './endings.ts'
 import { announceStarted, type LiveTask } from './live-task.ts'
 import type { LogStore } from './log-store.ts'
-import { draftOf } from './new-record.ts'
+import { AttemptOperation } from './run-operation.ts'
 import { RunningAttempt } from './running-attempt.ts'
 import { forget, lose, NO_FACTS, settle, writeState } from './settle.ts'
 import { runHooks } from './user-hooks.ts'
@@ -129,6 +128,7 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
   }
 
   function begin(live: LiveTask): void {
+    core.wakeObservers?.()
     const startedAtMs = clock.monotonic()
     const attempt = new RunningAttempt(core, live, logStore, startedAtMs)
     live.attempt = attempt
@@ -160,20 +160,7 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     }
     const attemptCarrier: Record<string, string> = {}
     attempt.carrier = attemptCarrier
-    const operation: RunOperation = {
-      task: draftOf(live.spec, live.state, live.options),
-      attempt: attemptOf(live.state),
-      maxAttempts: maxAttemptsOf(live.spec, live.state),
-      recoveries: live.state.recoveries,
-      startedAt: live.state.startedAt ?? clock.now(),
-      carrier: live.spec.traceContext ?? {},
-      previousCarrier: previousCarrier(live.state),
-      attemptCarrier,
-      context: live.fields,
-      get signal() {
-        return attempt.abortSignal()
-      },
-    }
+    const operation = new AttemptOperation(attempt, clock, attemptCarrier)
     const body = (): Promise<RunResult> =>
       new Promise((resolve) => {
         attempt.onDecided = resolve

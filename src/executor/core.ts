@@ -62,6 +62,8 @@ export interface Core {
   /** True from the moment shutdown aborts the bodies. */
   isAborting: boolean
   around: AroundObservers
+  /** Attaches observers that were idle and no longer are; absent when none is idle. */
+  wakeObservers?: (() => void) | undefined
   concurrency: number
   /** Inserts without a slot that the store has not answered yet: nobody may overtake them. */
   unplacedInserts: number

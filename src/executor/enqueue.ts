@@ -46,6 +46,7 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
   const insertion = createInsertion(core, attempts)
 
   function one(request: EnqueueRequest, origin?: Origin): Promise<TaskHandle> {
+    core.wakeObservers?.()
     try {
       const { task, input, options } = request
       const registered = core.registry.find(task)
@@ -74,6 +75,7 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
   }
 
   async function many(requests: readonly EnqueueRequest[]): Promise<TaskHandle[]> {
+    core.wakeObservers?.()
     const drafts: DraftRecord[] = []
     for (const { task, input, options } of requests) {
       const registered = core.registry.find(task)

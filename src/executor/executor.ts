@@ -73,8 +73,9 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     },
     loopWatch,
   )
-  const onAroundChange = (around: AroundObservers): void => {
+  const onAroundChange = (around: AroundObservers, wake: (() => void) | undefined): void => {
     core.around = around
+    core.wakeObservers = wake
   }
   const observers = createObserverHost(bus, origin, clock, timers, onAroundChange, () =>
     activityOf(core),

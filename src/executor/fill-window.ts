@@ -1,6 +1,5 @@
 /** Fills the window of each queue from the store, and sends what is beyond it there. */
 
-import type { ClaimQuery } from '../backends/backend.ts'
 import { AHEAD_MS } from '../engines/engine.ts'
 import type { StoredRecord } from '../task/record.ts'
 import { ownerNow, type Core } from './core.ts'
@@ -9,6 +8,7 @@ import type { LiveTask } from './live-task.ts'
 import { createLocalOptions } from './local-options.ts'
 import { giveBackRecords, releaseTasks } from './release.ts'
 import { createSpilled } from './spilled.ts'
+import { createWindowLanes, type Lane } from './window-lanes.ts'
 import type { TakenOver, Window } from './window.ts'
 
 /** How far ahead of its time a task is held in memory from its enqueue on, in milliseconds. */
@@ -19,43 +19,20 @@ const CLAIM_AHEAD_MS = AHEAD_MS
 const RETRY_LATER_MS = 60_000
 /** Records of one claim. */
 const MAX_CLAIM = 1_000
-/** A window that was emptied faster than this is filled with more the next time; one that took longer than `SLOW_MS`, with less. */
-const FAST_MS = 100
-const SLOW_MS = 1_000
 /** So often a claim is repeated because better records have come in meanwhile. */
 const MAX_ROUNDS = 4
 
-interface Lane {
-  readonly queue: string
-  /** Admitted, and not answered by the store yet; the lowest priority of them. */
-  arriving: number
-  arrivingPriority: number
-  /** Likewise, of those that are due later and are in nobody's way until then. */
-  arrivingLater: number
-  /** The highest of what was sent to the store while they were on their way. */
-  shedPriority: number
-  /** The store may have records that go after those in memory. */
-  isOverflowing: boolean
-  /** No record of this queue in the store has a higher priority, as far as this executor has put or left it there. */
-  storePriority: number
-  /** Grows with every record that goes to the store without an owner; the highest priority since the last claim began. */
-  spills: number
-  spillPriority: number
-  /** How many are held after a claim. */
-  target: number
-  filledAtMs: number
-}
-
 export function createWindow(core: Core, grants: Grants): Window {
   const { engine, backend, clock } = core
-  const { heldIn, laterIn, lastPriority, shed, setAside } = engine
+  const { laterIn, lastPriority, shed, setAside } = engine
   const size = core.options.window
   const isOn =
     core.options.work &&
     backend.capabilities.durable !== 'none' &&
-    heldIn !== undefined &&
+    engine.heldIn !== undefined &&
     lastPriority !== undefined
-  const lanes = new Map<string, Lane>()
+  const lanes = createWindowLanes(core)
+  const { held, isLow, spill } = lanes
   const localOptions = createLocalOptions()
   const spilled = createSpilled(clock)
   let filling: Promise<TakenOver[]> | undefined
@@ -65,41 +42,9 @@ export function createWindow(core: Core, grants: Grants): Window {
   let nudgeIsDue = false
   let stopped = false
 
-  const leastTarget = (): number => Math.min(size, Math.max(16, 2 * core.concurrency))
-  const held = (lane: Lane): number => (heldIn?.(lane.queue) ?? 0) + lane.arriving
-  const isLow = (lane: Lane): boolean => held(lane) <= lane.target >> 1
-
-  function laneOf(queue: string): Lane {
-    let lane = lanes.get(queue)
-    if (lane === undefined) {
-      lane = {
-        queue,
-        arriving: 0,
-        arrivingPriority: Infinity,
-        arrivingLater: 0,
-        shedPriority: -Infinity,
-        isOverflowing: false,
-        storePriority: -Infinity,
-        spills: 0,
-        spillPriority: -Infinity,
-        target: leastTarget(),
-        filledAtMs: clock.monotonic(),
-      }
-      lanes.set(queue, lane)
-    }
-    return lane
-  }
-
-  function spill(lane: Lane, priority: number): void {
-    lane.isOverflowing = true
-    lane.spills += 1
-    lane.spillPriority = Math.max(lane.spillPriority, priority)
-    lane.storePriority = Math.max(lane.storePriority, priority)
-  }
-
   function arriving(live: LiveTask): void {
     if (!isOn) return
-    const lane = laneOf(live.queue)
+    const lane = lanes.of(live.queue)
     if (isLater(live)) {
       lane.arrivingLater += 1
       return
@@ -113,7 +58,7 @@ export function createWindow(core: Core, grants: Grants): Window {
     const expiresFirst = (spec.expiresAt ?? Infinity) < dueAt
     // One that expires first is held until then, so that it ends in time.
     if (!expiresFirst && dueAt - clock.now() > SOON_MS) return false
-    const lane = laneOf(live.queue)
+    const lane = lanes.of(live.queue)
     // While it closes, nothing is claimed any more, and a parent waits for this child.
     if (core.phase !== 'closing') {
       if (isLater(live)) {
@@ -140,7 +85,7 @@ export function createWindow(core: Core, grants: Grants): Window {
   async function release(lives: readonly LiveTask[]): Promise<void> {
     if (lives.length === 0) return
     for (const live of lives) {
-      const lane = laneOf(live.queue)
+      const lane = lanes.of(live.queue)
       spill(lane, live.priority)
       if (lane.arriving > 0) lane.shedPriority = Math.max(lane.shedPriority, live.priority)
       localOptions.keep(live)
@@ -152,37 +97,9 @@ export function createWindow(core: Core, grants: Grants): Window {
     if (isOn && engine.held > 0) await release(engine.removeAll())
   }
 
-  /** What may be claimed of each queue now. */
-  function roomNow(): Pick<ClaimQuery, 'names' | 'queueLimit' | 'queueLimits'> {
-    const names = core.registry
-      .names()
-      .filter((name) => (setAside?.(name) ?? 0) <= leastTarget() >> 1)
-    const queueLimits = new Map<string, number>()
-    for (const lane of lanes.values()) {
-      queueLimits.set(lane.queue, Math.max(0, lane.target - held(lane)))
-    }
-    return { names, queueLimit: leastTarget(), queueLimits }
-  }
-
-  /** Filled and emptied in no time: hold more. Not emptied for a second: others could have run it. */
-  function adapt(): void {
-    const now = clock.monotonic()
-    for (const lane of lanes.values()) {
-      if (!lane.isOverflowing && held(lane) + lane.arrivingLater === 0) {
-        // Queues may be named after users: one that nothing waits in is forgotten.
-        lanes.delete(lane.queue)
-        continue
-      }
-      if (!lane.isOverflowing || !isLow(lane)) continue
-      const tookMs = now - lane.filledAtMs
-      if (tookMs < FAST_MS) lane.target = Math.min(size, lane.target * 2)
-      else if (tookMs > SLOW_MS) lane.target = Math.max(leastTarget(), lane.target >> 1)
-    }
-  }
-
   async function claim(): Promise<readonly StoredRecord[]> {
-    adapt()
-    const room = roomNow()
+    lanes.adapt()
+    const room = lanes.room()
     // All that is known here waits aside, at the limit of its own task.
     if (room.names.length === 0) return []
     const now = clock.monotonic()
@@ -203,7 +120,7 @@ export function createWindow(core: Core, grants: Grants): Window {
       counts.set(queue, (counts.get(queue) ?? 0) + 1)
       lowest.set(queue, Math.min(lowest.get(queue) ?? Infinity, priority))
     }
-    for (const queue of counts.keys()) laneOf(queue)
+    for (const queue of counts.keys()) lanes.of(queue)
     isCutShort = records.length >= MAX_CLAIM
     const isCut = isCutShort || room.names.length < core.registry.names().length
     for (const lane of lanes.values()) {
@@ -225,14 +142,12 @@ export function createWindow(core: Core, grants: Grants): Window {
   }
 
   function hasMore(): boolean {
-    if (isCutShort) return true
-    for (const lane of lanes.values()) if (lane.isOverflowing) return true
-    return false
+    return isCutShort || lanes.some((lane) => lane.isOverflowing)
   }
 
   /** Whether better records than some of these have come into the store since they were claimed. */
   function isOvertaken(records: readonly StoredRecord[]): boolean {
-    return records.some(({ spec }) => spec.priority < laneOf(spec.queue).spillPriority)
+    return records.some(({ spec }) => spec.priority < lanes.of(spec.queue).spillPriority)
   }
 
   async function fillNow(): Promise<TakenOver[]> {
@@ -248,7 +163,7 @@ export function createWindow(core: Core, grants: Grants): Window {
         return outcomes
       }
       outcomes.push(...(await Promise.all(records.map((record) => core.takeOver(record)))))
-      const isMore = isCutShort || [...lanes.values()].some((lane) => lane.isOverflowing && isLow(lane))
+      const isMore = isCutShort || lanes.some((lane) => lane.isOverflowing && isLow(lane))
       if (!again && (records.length === 0 || !isMore)) return outcomes
     }
   }
@@ -291,7 +206,7 @@ export function createWindow(core: Core, grants: Grants): Window {
     arriving,
     arrived(live) {
       if (!isOn) return
-      const lane = laneOf(live.queue)
+      const lane = lanes.of(live.queue)
       if (isLater(live)) {
         lane.arrivingLater -= 1
         return
@@ -310,7 +225,8 @@ export function createWindow(core: Core, grants: Grants): Window {
       localOptions.keep(live)
     },
     left(queue) {
-      if (!isOn || filling !== undefined) return
+      // On a store that is memory itself, too, there may be more of others.
+      if (filling !== undefined) return
       const lane = lanes.get(queue)
       if (lane?.isOverflowing === true && isLow(lane)) fillSoon()
     },
@@ -340,7 +256,7 @@ export function createWindow(core: Core, grants: Grants): Window {
     empty,
     async trim() {
       if (!isOn) return
-      for (const queue of lanes.keys()) await release(shed?.(queue, size) ?? [])
+      for (const { queue } of lanes.values()) await release(shed?.(queue, size) ?? [])
     },
     async stop() {
       stopped = true

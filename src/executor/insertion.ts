@@ -26,10 +26,7 @@ const INSERT_DELAYS_MS = [50, 150, 400]
 
 export interface Insertion {
   /** Inserts one record without a key; in the caller's turn when the store answers at once. */
-  insertNow(
-    draft: DraftRecord,
-    carrier?: Record<string, string>,
-  ): TaskHandle | Promise<TaskHandle>
+  insertNow(draft: DraftRecord, carrier?: Record<string, string>): TaskHandle | Promise<TaskHandle>
   /** Inserts all records or none; those whose key a task with the same input holds get its handle. */
   insert(
     drafts: readonly DraftRecord[],

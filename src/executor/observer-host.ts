@@ -55,11 +55,12 @@ export function createObserverHost(
   origin: EventOrigin,
   clock: Clock,
   timers: TimerQueue,
-  onAroundChange: (around: AroundObservers) => void,
+  onAroundChange: (around: AroundObservers, wake: (() => void) | undefined) => void,
   activity: () => TaskActivity,
 ): ObserverHost {
   const attached = new Set<AttachedObserver>()
   const starting = new Set<Promise<void>>()
+  const idle = new Set<AttachedObserver>()
   const faults = createObserverFaults(bus, origin, clock, timers)
   const reportFault = faults.report
   let around: AroundObservers = { wrapEnqueue: [], wrapRun: [], runInternal: [] }
@@ -101,8 +102,8 @@ export function createObserverHost(
     }
     const go = (): void => {
       if (entry.closing !== undefined) return
-      entry.isStarted = true
-      entry.off = bus.attach(entry)
+      if (isIdle(entry)) idle.add(entry)
+      else join(entry)
       refreshAround()
     }
     if (isThenableSafe(answer)) {
@@ -113,6 +114,31 @@ export function createObserverHost(
       go()
     }
     return entry
+  }
+
+  function join(entry: AttachedObserver): void {
+    idle.delete(entry)
+    entry.isStarted = true
+    entry.off = bus.attach(entry)
+  }
+
+  function isIdle(entry: AttachedObserver): boolean {
+    try {
+      return entry.observer.isIdle?.() === true
+    } catch (error) {
+      entry.fault(error)
+      return false
+    }
+  }
+
+  function wake(): void {
+    let hasChanged = false
+    for (const entry of idle) {
+      if (isIdle(entry)) continue
+      join(entry)
+      hasChanged = true
+    }
+    if (hasChanged) refreshAround()
   }
 
   function reportDrops(): void {
@@ -143,7 +169,7 @@ export function createObserverHost(
       wrapRun: having('wrapRun'),
       runInternal: having('runInternal'),
     }
-    onAroundChange(around)
+    onAroundChange(around, idle.size > 0 ? wake : undefined)
   }
 
   function closeOne(entry: AttachedObserver): Promise<void> {
@@ -161,6 +187,7 @@ export function createObserverHost(
       await settled(observer.close?.())
     }
     entry.off()
+    idle.delete(entry)
     // Set before anything of the observer is called: it may look whether it is attached.
     let begin = (): void => {}
     entry.closing = new Promise((resolve) => {

@@ -56,6 +56,8 @@ function callRaw<T>(
   internal: InternalOperation,
   call: () => T | Promise<T>,
 ): T | Promise<T> {
+  // A write is part of something that has asked already.
+  if (internal !== 'persist') core.wakeObservers?.()
   const hooks = core.around.runInternal
   return hooks.length === 0 ? call() : runInternal(core.aroundHost, hooks, internal, call)
 }

@@ -57,10 +57,9 @@ export function takeOverRecord(
     Object.freeze(shared)
   const registered = core.registry.get(spec.name)
   if (registered === undefined || isTerminal(state.status)) return Promise.resolve('claimed')
-  // Given by two answers: a claim, and the look for what a lost answer gave.
+  // A late answer: the look for what lost answers gave was faster, and had it too.
   const here = core.live.get(spec.id)
-  if (here !== undefined && !here.isLost && here.state.fence === state.fence)
-    return Promise.resolve('claimed')
+  if (here !== undefined && here.state.fence >= state.fence) return Promise.resolve('claimed')
   const live = new LiveTask(
     registered,
     core.window.takeOptions(spec.id) ?? optionsFor(registered, spec),

@@ -22,8 +22,9 @@ export interface BufferedObserverOptions extends ObserverOptions {
    * way, as long as it heeds `signal`.
    *
    * Answer nothing, or a promise of nothing, when the whole batch is through; a number when only so many from the
-   * first on are: the rest is tried again later. Throw or reject when it is not through: it is tried again, so the
-   * other side may see an event twice. So does any other number. An `UnrecoverableError` says that trying again is no use: the batch has failed.
+   * first on are: the rest is tried again later. Throw or reject when it is not through (a negative number or a fraction
+   * says so, too): it is tried again, so the other side may see an event twice. An `UnrecoverableError` says that trying
+   * again is no use: the batch has failed.
    */
   readonly deliver: (batch: readonly PlainsightEvent[], delivery: Delivery) => unknown
   /** Called once, when all is delivered or given up: frees what `deliver` uses. */

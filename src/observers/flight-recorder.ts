@@ -246,10 +246,11 @@ function loweredTo(keep: Level, minLevel: MinLevel | undefined): MinLevel {
 /** The rest of `inner`, as far as it has it. */
 function delegated(
   inner: Observer,
-): Pick<Observer, 'flush' | 'wrapEnqueue' | 'wrapRun' | 'runInternal'> {
-  const { flush, wrapEnqueue, wrapRun, runInternal } = inner
+): Pick<Observer, 'flush' | 'isIdle' | 'wrapEnqueue' | 'wrapRun' | 'runInternal'> {
+  const { flush, isIdle, wrapEnqueue, wrapRun, runInternal } = inner
   return {
     flush: () => flush?.call(inner),
+    ...(isIdle && { isIdle: isIdle.bind(inner) }),
     ...(wrapEnqueue && { wrapEnqueue: wrapEnqueue.bind<typeof wrapEnqueue>(inner) }),
     ...(wrapRun && { wrapRun: wrapRun.bind(inner) }),
     ...(runInternal && { runInternal: runInternal.bind<typeof runInternal>(inner) }),

@@ -59,6 +59,12 @@ export interface Observer {
   flush?(): unknown
   /** Called after the last event. Awaited, with `flush`, for at most 2 s. */
   close?(): unknown
+  /**
+   * For one that has nowhere to send to yet: while it answers true, no event is built for it and no hook of it is called.
+   * Asked when it has started, and from then on before each enqueue, attempt, poll and heartbeat until it answers anything
+   * else, and never again. So it has to be quick.
+   */
+  isIdle?(): boolean
   /** Exact numbers of a buffering observer: they are authoritative. Events handed to it are all in one of the four. */
   counts?(): ObserverCounts
 

@@ -84,7 +84,7 @@ export function specFrom(columns: SpecColumns, text: string): TaskSpec {
     queue: columns.queue,
     priority: columns.priority,
     source: head.source ?? 'api',
-    tags: columns.tags === null ? EMPTY_MAP : (JSON.parse(columns.tags) as Tags),
+    tags: columns.tags === null ? EMPTY_MAP : headFrom<Tags>(columns.tags),
     headers: head.headers ?? EMPTY_MAP,
     inputJson,
     createdAt: columns.created_at,

@@ -35,6 +35,8 @@ interface Standing<Item extends EngineItem> {
   readonly lane: Lane<Item>
   readonly priority: number
   readonly turn: number
+  /** Of its first item: orders lanes that have not had a turn yet. */
+  readonly position: number
 }
 
 export function createLanes<Item extends EngineItem>(): Lanes<Item> {
@@ -45,9 +47,10 @@ export function createLanes<Item extends EngineItem>(): Lanes<Item> {
   let latest: Lane<Item> | undefined
 
   // With several lanes: who is next, however many there are. A standing that is not its lane's any more is passed over.
-  const standings = createHeap<Standing<Item>>((a, b) =>
-    a.priority === b.priority ? a.turn < b.turn : a.priority > b.priority,
-  )
+  const standings = createHeap<Standing<Item>>((a, b) => {
+    if (a.priority !== b.priority) return a.priority > b.priority
+    return a.turn === b.turn ? a.position < b.position : a.turn < b.turn
+  })
 
   function laneOf(queue: string): Lane<Item> {
     if (latest?.queue === queue) return latest
@@ -69,12 +72,12 @@ export function createLanes<Item extends EngineItem>(): Lanes<Item> {
   /** The head of the lane, or its turn, may be another one. */
   function stand(lane: Lane<Item>): void {
     if (lanes.size === 1) return
-    const priority = lane.ready.peek()?.priority
+    const first = lane.ready.peek()
     const { standing, turn } = lane
-    if (priority === undefined) {
+    if (first === undefined) {
       lane.standing = undefined
-    } else if (standing?.priority !== priority || standing.turn !== turn) {
-      lane.standing = { lane, priority, turn }
+    } else if (standing?.priority !== first.priority || standing.turn !== turn) {
+      lane.standing = { lane, priority: first.priority, turn, position: first.position }
       standings.push(lane.standing)
       if (standings.size > 2 * lanes.size + 64) standings.removeAll((each) => !isCurrent(each))
     }

@@ -28,6 +28,7 @@ const api: typeof Api = await load()
 
 export const context: typeof Api.context = api.context
 export const createContextKey: typeof Api.createContextKey = api.createContextKey
+export const INVALID_TRACEID: typeof Api.INVALID_TRACEID = api.INVALID_TRACEID
 export const isSpanContextValid: typeof Api.isSpanContextValid = api.isSpanContextValid
 export const logs: typeof Api.logs = api.logs
 export const metrics: typeof Api.metrics = api.metrics

@@ -5,7 +5,7 @@ import type { Level } from '../../task/level.ts'
 import { serializeError } from '../../task/serialized-error.ts'
 import type { RunOperation, RunResult } from '../observer.ts'
 import { markedContext, type AttemptContext } from './attempt-contexts.ts'
-import { isSpanContextValid, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from './api.ts'
+import { INVALID_TRACEID, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from './api.ts'
 import { spanName, taskAttributes } from './attributes.ts'
 import { extract, inject, spanContextIn, validSpanContext } from './carrier.ts'
 import { recordException } from './exception.ts'
@@ -32,17 +32,19 @@ export function beginAttempt(telemetry: Telemetry, run: RunOperation): AttemptSp
   const options = { kind: SpanKind.CONSUMER, attributes, links, root: isRoot }
   const span = telemetry.tracer().startSpan(spanName('process', [task], settings), options, parent)
   const spanContext = span.spanContext()
-  if (!isSpanContextValid(spanContext)) return untraced(telemetry, run, span, parent)
+  if (spanContext.traceId === INVALID_TRACEID) return untraced(telemetry, run, span, parent)
   // The span alone: what the next attempt links to. Baggage is on the record already, if it is to be.
   const light = trace.setSpanContext(ROOT_CONTEXT, spanContext)
   inject(light, run.attemptCarrier, true)
   const entry = { taskId: task.id, attempt }
+  // Log records find it again by its mark; without any, there is nobody to look for it.
+  let isLogging = false
+  telemetry.guard('wrapRun', () => (isLogging = telemetry.logger().enabled()))
+  const within = trace.setSpan(parent, span)
   const own: AttemptContext = {
     ...entry,
-    context: markedContext(trace.setSpan(parent, span), entry),
+    context: isLogging ? markedContext(within, entry) : within,
   }
-  // It is there for log records to be found again by.
-  const isLogging = telemetry.logger().enabled()
   if (isLogging) telemetry.attempts.begun(own)
   // What cannot be counted is still to be seen.
   telemetry.guard('wrapRun', () => countStart(telemetry, run, own.context))

@@ -1,6 +1,6 @@
 /** Trace context as the record keeps it: an opaque map that the configured propagators write and read. */
 
-import type { Context, SpanContext } from '@opentelemetry/api'
+import type { Context, SpanContext, TextMapSetter } from '@opentelemetry/api'
 import { CARRIER_LIMITS } from '../../task/tags.ts'
 import { isSpanContextValid, propagation, ROOT_CONTEXT, trace } from './api.ts'
 
@@ -9,15 +9,16 @@ const MAX_TRACESTATE = 512
 
 /** Writes `context` into `carrier`; what would be too long for the record is left out, so that the rest is kept. */
 export function inject(context: Context, carrier: Record<string, string>, baggage: boolean): void {
-  const written: Record<string, string> = {}
-  propagation.inject(baggage ? context : propagation.deleteBaggage(context), written)
-  let room = CARRIER_LIMITS.maxEntries - Object.keys(carrier).length
-  for (const [key, value] of Object.entries(written)) {
+  propagation.inject(baggage ? context : propagation.deleteBaggage(context), carrier, WITHIN_LIMITS)
+}
+
+const WITHIN_LIMITS: TextMapSetter<Record<string, string>> = {
+  set(carrier, key, value: unknown) {
     const max = key === 'tracestate' ? MAX_TRACESTATE : CARRIER_LIMITS.maxValueLength
-    if (typeof value !== 'string' || value.length > max) continue
-    if (key.length > CARRIER_LIMITS.maxKeyLength || room-- <= 0) continue
-    carrier[key] = value
-  }
+    if (typeof value !== 'string' || value.length > max) return
+    if (key.length > CARRIER_LIMITS.maxKeyLength) return
+    if (Object.keys(carrier).length < CARRIER_LIMITS.maxEntries) carrier[key] = value
+  },
 }
 
 /** The context that a carrier stands for; the root context when it is empty or cannot be read. */

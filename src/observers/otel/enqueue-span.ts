@@ -6,7 +6,7 @@ import type { EnqueueOperation, TaskDraft } from '../observer.ts'
 import {
   context,
   createContextKey,
-  isSpanContextValid,
+  INVALID_TRACEID,
   SpanKind,
   SpanStatusCode,
   trace,
@@ -61,7 +61,7 @@ export function beginEnqueue(telemetry: Telemetry, operation: EnqueueOperation):
     parent,
   )
   // Without an SDK for spans what comes from outside is passed on as it is.
-  const isTraced = isSpanContextValid(span.spanContext())
+  const isTraced = span.spanContext().traceId !== INVALID_TRACEID
   const own = isTraced ? trace.setSpan(parent, span).setValue(ENQUEUING, true) : parent
   if (!perTask) inject(own, carrier, settings.persistBaggage)
   const startedAtMs = performance.now()

@@ -4,13 +4,29 @@
  * exporter in a private field; where there is none, what the providers say is all that is known.
  */
 
+/** What a provider sends. */
+export type Signal = 'spans' | 'log records' | 'metrics'
+
+/** Exports of one signal that came to nothing for one reason. */
+export interface ExportFailure {
+  readonly signal: Signal
+  /** Spans or log records; 0 of metrics, which the next export says again. */
+  count: number
+  /** What the exporters said. */
+  readonly errors: unknown[]
+}
+
 export interface ExportWatch {
   /** Spans and log records that wait to be exported; 0 when that cannot be told. */
   queued(): number
+  /** A flush begins, which may take what waits out of its queue long before it is exported. */
+  flushing(): void
+  /** Those that wait and those on their way, in words; empty when there are none. */
+  undelivered(): string
   /** Settles when the exports of `provider` that are under way are over. */
   settled(provider: object): Promise<void>
   /** What has failed since the last call. */
-  failures(): readonly Error[]
+  failures(): readonly ExportFailure[]
 }
 
 interface Exporter {
@@ -22,45 +38,100 @@ interface ExportResult {
   readonly error?: Error | undefined
 }
 
+/** Of one provider. */
+interface Exports {
+  readonly underWay: Map<Promise<void>, number>
+  /** Spans or records whose export is over, delivered or not. */
+  settled: number
+  /** What `settled` comes to when the flushes that have begun are over. */
+  owed: number
+}
+
 const SUCCESS = 0
-/** More than this is one failure said many times. */
-const MAX_FAILURES = 20
+const QUEUES: Readonly<Record<Signal, string>> = {
+  spans: '_finishedSpans',
+  'log records': '_finishedLogRecords',
+  metrics: '',
+}
 
-export function watchExports(providers: readonly object[]): ExportWatch {
-  const pending = new Map<object, Set<Promise<void>>>()
-  let failures: Error[] = []
+export function watchExports(providers: ReadonlyMap<object, Signal>): ExportWatch {
+  const pending = new Map<object, Exports>()
+  let failures = new Map<string, ExportFailure>()
 
-  for (const provider of providers) {
-    const underWay = new Set<Promise<void>>()
-    pending.set(provider, underWay)
+  function failed(signal: Signal, count: number, error: unknown): void {
+    const key = `${signal}: ${wordsOf(error)}`
+    const known = failures.get(key) ?? { signal, count: 0, errors: [] }
+    known.count += count
+    known.errors.push(error)
+    failures.set(key, known)
+  }
+
+  for (const [provider, signal] of providers) {
+    const exports_: Exports = { underWay: new Map(), settled: 0, owed: 0 }
+    const { underWay } = exports_
+    pending.set(provider, exports_)
     for (const exporter of exportersOf(provider)) {
       const original = exporter.export.bind(exporter)
       exporter.export = (items, done) => {
+        const count = Array.isArray(items) ? items.length : 0
         const over = new Promise<void>((resolve) => {
           original(items, (result) => {
-            if (result.code !== SUCCESS && failures.length < MAX_FAILURES)
-              failures.push(result.error ?? new Error('an export failed'))
+            exports_.settled += count
+            if (result.code !== SUCCESS) failed(signal, count, result.error)
             resolve()
             done(result)
           })
         })
-        underWay.add(over)
+        underWay.set(over, count)
         void over.then(() => underWay.delete(over))
       }
     }
   }
 
+  function seenOf(provider: object, signal: Signal): number {
+    let count = queuedIn(provider, signal)
+    for (const each of pending.get(provider)?.underWay.values() ?? []) count += each
+    return count
+  }
+
+  function countOf(provider: object, signal: Signal): number {
+    const { owed = 0, settled = 0 } = pending.get(provider) ?? {}
+    return Math.max(seenOf(provider, signal), owed - settled)
+  }
+
   return {
-    queued: () => providers.reduce((sum, provider) => sum + queuedIn(provider), 0),
+    queued() {
+      let sum = 0
+      for (const [provider, signal] of providers) sum += queuedIn(provider, signal)
+      return sum
+    },
+    flushing() {
+      for (const [provider, signal] of providers) {
+        const exports_ = pending.get(provider)
+        if (exports_ !== undefined) exports_.owed = exports_.settled + countOf(provider, signal)
+      }
+    },
+    undelivered() {
+      const counts = [...providers].map(([provider, signal]) => [countOf(provider, signal), signal])
+      return counts
+        .filter(([count]) => count !== 0)
+        .map((each) => each.join(' '))
+        .join(', ')
+    },
     async settled(provider) {
-      await Promise.all(pending.get(provider) ?? new Set<Promise<void>>())
+      await Promise.all(pending.get(provider)?.underWay.keys() ?? [])
     },
     failures() {
-      const found = failures
-      failures = []
+      const found = [...failures.values()]
+      failures = new Map()
       return found
     },
   }
+}
+
+/** What an exporter's error says. */
+export function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : 'the export failed'
 }
 
 function exportersOf(provider: object): readonly Exporter[] {
@@ -70,13 +141,11 @@ function exportersOf(provider: object): readonly Exporter[] {
   })
 }
 
-function queuedIn(provider: object): number {
+function queuedIn(provider: object, signal: Signal): number {
   let queued = 0
   for (const processor of processorsOf(provider)) {
-    for (const name of ['_finishedSpans', '_finishedLogRecords']) {
-      const queue = at(processor, name)
-      if (Array.isArray(queue)) queued += queue.length
-    }
+    const queue = at(processor, QUEUES[signal])
+    if (Array.isArray(queue)) queued += queue.length
   }
   return queued
 }

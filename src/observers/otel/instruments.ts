@@ -19,6 +19,7 @@ import {
   SYSTEM,
   VERSION,
 } from './semconv.ts'
+import { isSilent } from './silence.ts'
 
 /** Answers what an executor has in memory. */
 export type ActivitySource = () => TaskActivity
@@ -90,15 +91,6 @@ function create(provider: MeterProvider): Instruments {
     observerErrors: counter(METRIC.observerErrors),
     sources,
   }
-}
-
-// The API's own has this one method, and no state.
-function isSilent(provider: MeterProvider): boolean {
-  const prototype = Object.getPrototypeOf(provider) as object
-  const names = [...Object.keys(provider), ...Object.getOwnPropertyNames(prototype)]
-  return (
-    prototype !== Object.prototype && names.every((name) => /^(constructor|getMeter)$/.test(name))
-  )
 }
 
 const WORKER_ATTRIBUTES: Attributes = Object.freeze({ [ATTR.system]: SYSTEM })

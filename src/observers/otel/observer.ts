@@ -91,6 +91,13 @@ export function otelObserver(options: OtelObserverOptions = {}): OtelObserver {
       if (activity !== undefined) telemetry.watch(() => activity())
     },
 
+    isIdle() {
+      const isIdle = telemetry.isIdle()
+      // What is observed and not told is to be seen from now on, and not from the next task on.
+      if (!isIdle) telemetry.guard('onEvent', () => telemetry.instruments())
+      return isIdle
+    },
+
     levelChanged(minLevel) {
       telemetry.levels = parseMinLevel(minLevel)
     },
@@ -122,12 +129,13 @@ export function otelObserver(options: OtelObserverOptions = {}): OtelObserver {
       let span: AttemptSpan
       try {
         span = beginAttempt(telemetry, run)
-        release(run.task.id)
       } catch (error) {
         telemetry.failed('wrapRun', error)
         return next()
       }
       const end = (what: () => void): void => telemetry.guard('wrapRun', what)
+      // A logger that fails costs the attempt its records, and not its span.
+      end(() => release(run.task.id))
       const running = context.with(span.context, next)
       running.then(
         (result) => end(() => span.end(result)),

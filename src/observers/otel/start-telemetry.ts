@@ -7,7 +7,8 @@ import { durationMs, type Duration } from '../../task/duration.ts'
 import { InvalidOptionsError } from '../../task/errors.ts'
 import { reading } from '../../task/reading.ts'
 import { readOptions } from '../observer-options.ts'
-import { watchExports, type ExportWatch } from './export-watch.ts'
+import { watchExports, wordsOf, type ExportFailure } from './export-watch.ts'
+import { behind, isSilent } from './silence.ts'
 
 /** Options of {@link startTelemetry}; what is not given, the `OTEL_*` variables of the environment decide. */
 export interface StartTelemetryOptions {
@@ -25,7 +26,7 @@ export interface StartTelemetryOptions {
 export interface TelemetryReport {
   /** Whether everything was delivered, as far as the exporters say. */
   readonly ok: boolean
-  /** What failed, the deadline included. */
+  /** What was lost, and why; one for each signal and reason, the deadline included. */
   readonly errors: readonly Error[]
 }
 
@@ -72,11 +73,11 @@ export async function startTelemetry(options: StartTelemetryOptions = {}): Promi
   const deadlineMs = durationMs(deadline, 'deadline', WHERE)
   const { api, sdkNode } = await load()
   const disabled = process.env['OTEL_SDK_DISABLED']?.trim().toLowerCase() === 'true'
-  if (disabled || isRegistered(api)) return idle()
+  if (disabled || !isSilent(api.trace.getTracerProvider())) return idle()
   const list = [...instrumentations]
   const named = serviceName === undefined ? undefined : { serviceName }
   new sdkNode.NodeSDK({ instrumentations: list, ...named, ...sdk }).start()
-  return running(providersOf(api), deadlineMs)
+  return running(api, deadlineMs)
 }
 
 // Loaded here and not with the entry point: the SDK takes a hundred milliseconds, and loader hooks have to come before it.
@@ -99,44 +100,65 @@ interface Provider {
   shutdown?(): Promise<void>
 }
 
-function isRegistered(api: typeof Api): boolean {
-  const delegate = delegateOf(api)
-  // The one that does nothing has no more than this.
-  const itsOwn = ['constructor', 'getTracer']
-  const prototype = Object.getPrototypeOf(delegate) as object
-  const names = [...Object.keys(delegate), ...Object.getOwnPropertyNames(prototype)]
-  return names.some((name) => !itsOwn.includes(name))
-}
+function running(api: typeof Api, deadlineMs: number): Telemetry {
+  const traces: Provider = behind(api.trace.getTracerProvider())
+  const records: object & Provider = api.logs.getLoggerProvider()
+  const metrics: object & Provider = api.metrics.getMeterProvider()
+  const watch = watchExports(
+    new Map([
+      [traces, 'spans'],
+      [records, 'log records'],
+      [metrics, 'metrics'],
+    ]),
+  )
 
-function delegateOf(api: typeof Api): object {
-  const provider: object = api.trace.getTracerProvider()
-  const { getDelegate } = provider as { getDelegate?: () => object }
-  return getDelegate?.call(provider) ?? provider
-}
+  /** Spans and log records first, whatever becomes of the other; metrics then count these exports too, unless that takes long. */
+  async function each(method: 'forceFlush' | 'shutdown', ms: number): Promise<readonly Error[]> {
+    const thrown: unknown[] = []
+    watch.flushing()
+    const call = async (provider: Provider): Promise<void> => {
+      try {
+        await provider[method]?.()
+        await watch.settled(provider)
+      } catch (error) {
+        // Several at once, from several processors.
+        thrown.push(...(Array.isArray(error) ? (error as unknown[]) : [error]))
+      }
+    }
+    const early = Promise.all([call(traces), call(records)])
+    await atMost(ms / 2, early)
+    await Promise.all([early, call(metrics)])
+    const failures = watch.failures()
+    const known = new Set(failures.flatMap(({ errors }) => errors))
+    const others = thrown.filter((error) => !known.has(error))
+    return [...failures.map((failure) => lostError(failure)), ...others.map(asError)]
+  }
 
-function providersOf(api: typeof Api): { early: readonly Provider[]; late: Provider } {
-  const early: readonly object[] = [delegateOf(api), api.logs.getLoggerProvider()]
-  return { early, late: api.metrics.getMeterProvider() as object }
-}
+  function lateErrors(ms: number): readonly Error[] {
+    const lost = watch.undelivered()
+    const what = lost === '' ? '' : `: ${lost}`
+    const late = new Error(`telemetry was not delivered within ${ms} ms${what}`)
+    return [late, ...watch.failures().map((failure) => lostError(failure))]
+  }
 
-function running(
-  { early, late }: { readonly early: readonly Provider[]; readonly late: Provider },
-  deadlineMs: number,
-): Telemetry {
-  const exports_ = watchExports([...early, late])
   // One after the other: a logger provider that is flushed while it is ended loses records.
   let last: Promise<unknown> = Promise.resolve()
   let ending: Promise<TelemetryReport> | undefined
 
-  function inTurn(work: () => Promise<readonly Error[]>, ms: number): Promise<TelemetryReport> {
-    const turn = last.then(work)
+  async function inTurn(method: 'forceFlush' | 'shutdown', ms: number): Promise<TelemetryReport> {
+    let errors: readonly Error[] | undefined
+    const turn = last.then(async () => {
+      errors = await each(method, ms)
+    })
     last = turn
-    return within(ms, turn)
+    await atMost(ms, turn)
+    errors ??= lateErrors(ms)
+    return { ok: errors.length === 0, errors }
   }
 
   function shutdown(ms: number): Promise<TelemetryReport> {
     process.off('beforeExit', onExit)
-    ending ??= inTurn(() => each('shutdown', early, late, exports_), ms)
+    ending ??= inTurn('shutdown', ms)
     return ending
   }
 
@@ -144,9 +166,9 @@ function running(
   // delivers, and ends nothing. Delivering makes it come to its end once more.
   let hasDelivered = false
   const onExit = (): void => {
-    if (hasDelivered && exports_.queued() === 0) return
+    if (hasDelivered && watch.queued() === 0) return
     hasDelivered = true
-    void inTurn(() => each('forceFlush', early, late, exports_), deadlineMs)
+    void inTurn('forceFlush', deadlineMs)
   }
   process.on('beforeExit', onExit)
 
@@ -157,7 +179,7 @@ function running(
     flush(options) {
       try {
         const ms = msOf(options)
-        return ending ?? inTurn(() => each('forceFlush', early, late, exports_), ms)
+        return ending ?? inTurn('forceFlush', ms)
       } catch (error) {
         return Promise.resolve({ ok: false, errors: [asError(error)] })
       }
@@ -172,40 +194,22 @@ function running(
   }
 }
 
-/** Spans and log records first, whatever becomes of the other; metrics then count these exports too. */
-async function each(
-  method: 'forceFlush' | 'shutdown',
-  early: readonly Provider[],
-  late: Provider,
-  watch: ExportWatch,
-): Promise<readonly Error[]> {
-  const errors: Error[] = []
-  const call = async (provider: Provider): Promise<void> => {
-    try {
-      await provider[method]?.()
-      await watch.settled(provider)
-    } catch (error) {
-      // Several at once, from several processors.
-      for (const one of Array.isArray(error) ? (error as unknown[]) : [error])
-        errors.push(asError(one))
+/** Waits for `work`, but not for longer than that. */
+function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    const done = (): void => {
+      clearTimeout(timer)
+      resolve()
     }
-  }
-  await Promise.all(early.map(call))
-  await call(late)
-  for (const error of watch.failures()) if (!errors.includes(error)) errors.push(error)
-  return errors
+    work.then(done, done)
+  })
 }
 
-function within(ms: number, work: Promise<readonly Error[]>): Promise<TelemetryReport> {
-  return new Promise((resolve) => {
-    const late = new Error(`telemetry was not delivered within ${ms} ms`)
-    const timer = setTimeout(() => resolve({ ok: false, errors: [late] }), ms)
-    const done = (errors: readonly Error[]): void => {
-      clearTimeout(timer)
-      resolve({ ok: errors.length === 0, errors })
-    }
-    work.then(done, (error: unknown) => done([asError(error)]))
-  })
+function lostError({ signal, count, errors }: ExportFailure): Error {
+  const what = count === 0 ? signal : `${count} ${signal}`
+  const [cause] = errors
+  return new Error(`${what} were not delivered: ${wordsOf(cause)}`, { cause })
 }
 
 function idle(): Telemetry {

@@ -3,12 +3,13 @@
 import type { Attributes, Logger, SpanContext, Tracer } from '@opentelemetry/api'
 import { parseMinLevel, type LevelFilter } from '../../events/level-filter.ts'
 import { createAttemptContexts, type AttemptContexts } from './attempt-contexts.ts'
-import { logs, trace } from './api.ts'
+import { logs, metrics, propagation, trace } from './api.ts'
 import { createMetricAttributes, type MetricSubject } from './attributes.ts'
 import { createErrorTypes } from './error-type.ts'
 import { instrumentsOf, type ActivitySource, type Instruments } from './instruments.ts'
 import type { OtelSettings } from './options.ts'
 import { ATTR, SCHEMA_URL, SYSTEM, VERSION } from './semconv.ts'
+import { createSilence } from './silence.ts'
 
 export interface Telemetry {
   readonly settings: OtelSettings
@@ -22,6 +23,8 @@ export interface Telemetry {
   tracer(): Tracer
   logger(): Logger
   instruments(): Instruments
+  /** Whether nothing is registered that would hear of anything, or pass a trace on. */
+  isIdle(): boolean
   /** From now on, the numbers of an executor are among those observed. */
   watch(source: ActivitySource): void
   unwatch(): void
@@ -50,6 +53,8 @@ export function createTelemetry(settings: OtelSettings): Telemetry {
     return found
   }
 
+  const silence = { spans: createSilence(), records: createSilence(), metrics: createSilence() }
+
   const telemetry: Telemetry = {
     settings,
     attempts: createAttemptContexts(),
@@ -67,6 +72,11 @@ export function createTelemetry(settings: OtelSettings): Telemetry {
       (provider) => provider.getLogger(SYSTEM, VERSION, SCOPE),
     ),
     instruments,
+    isIdle: () =>
+      silence.spans(settings.tracerProvider ?? trace.getTracerProvider()) &&
+      silence.records(settings.loggerProvider ?? logs.getLoggerProvider()) &&
+      silence.metrics(settings.meterProvider ?? metrics.getMeterProvider()) &&
+      propagation.fields().length === 0,
     watch(source) {
       sources.push(source)
       instruments().sources.add(source)

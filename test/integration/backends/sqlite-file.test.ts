@@ -152,6 +152,20 @@ describe('a file that is damaged in one place', () => {
     await backend.close(ME)
   })
 
+  test.each(['null', '{"plan":1}', '{'])(
+    'tags such as %s stand in nobody’s way who looks for a text',
+    async (tags) => {
+      const backend = sqliteBackend(path)
+      await backend.open(ME)
+      const [damaged, whole] = [newRecord(ME), newRecord(ME)]
+      for (const record of [damaged, whole]) await insertOne(backend, record)
+      damage(`UPDATE tasks SET tags = '${tags}' WHERE id = '${damaged.spec.id}'`)
+      const found = await backend.queries?.list({ text: 'send', limit: 5, order: 'oldest' })
+      expect(found?.records.map(({ spec }) => spec.id)).toEqual([damaged.spec.id, whole.spec.id])
+      await backend.close(ME)
+    },
+  )
+
   test('log lines that cannot be read are left out, and the others are there', async () => {
     const backend = sqliteBackend(path)
     await backend.open(ME)

@@ -6,6 +6,7 @@ import type { Backend } from '../../../src/backends/backend.ts'
 import {
   createExecutor,
   defineTask,
+  memoryBackend,
   type Executor,
   type ExecutorOptions,
 } from '../../../src/index.ts'
@@ -57,7 +58,7 @@ test('tasks that wait for their retry, for their time or for their expiry do not
   await executor.enqueueMany(many(40, () => ({ task: fails })))
   await waitFor(() => failed === 40, { what: 'the failures' })
   await executor.enqueueMany(many(40, () => ({ task: quick, options: { delay: 4_000 } })))
-  const expiring = { delay: '2h', expires: '1h' }
+  const expiring = { delay: '2h', expires: '1h' } as const
   await executor.enqueueMany(many(40, () => ({ task: quick, options: expiring })))
   await executor.enqueueMany(many(100, () => ({ task: quick })))
   await waitFor(() => ran === 100, { what: 'those that are due' })
@@ -200,18 +201,24 @@ test('however many results are waited for, the store is asked for a bounded numb
 test('a record that a claim and the look for lost answers both give runs once, and can be cancelled', async () => {
   const path = file()
   const inner = sqliteBackend(path)
-  let claims = 0
+  const asked = gate()
+  const claimed = gate()
+  let given = 0
   const backend: Backend = {
     ...inner,
+    // The first reply with a record is lost, and the second comes after that of the look for lost ones, which has it too.
     async claim(owner, query) {
-      claims += 1
       const answer = await inner.claim(owner, query)
-      if (claims === 2) throw new Error('its reply was lost')
-      if (claims > 2) await sleep(300)
+      if (answer.length === 0) return answer
+      given += 1
+      if (given === 1) throw new Error('its reply was lost')
+      claimed.open()
+      await sleep(300)
       return answer
     },
     async owned(owner) {
-      await sleep(100)
+      asked.open()
+      await claimed.promise
       return inner.owned(owner)
     },
   }
@@ -229,7 +236,7 @@ test('a record that a claim and the look for lost answers both give runs once, a
   const executor = executorOn(backend, { tasks: [task] })
   await executor.start()
   await web.enqueue('task')
-  await waitFor(() => claims === 2, { what: 'the lost reply' })
+  await asked.promise
   const handle = await web.enqueue('task')
   await waitFor(() => ran === 2, { what: 'both' })
   await sleep(400)
@@ -244,7 +251,7 @@ test('what is adopted while the executor closes is not started any more', async 
   const path = file()
   const inner = sqliteBackend(path)
   const dead = createExecutor({ work: false, backend: sqliteBackend(path), observers: [] })
-  let adopting = false
+  let adopting = true
   const backend: Backend = {
     ...inner,
     // As a dead owner would: the record is given to this executor, and the answer comes late.
@@ -262,20 +269,41 @@ test('what is adopted while the executor closes is not started any more', async 
   let ran = 0
   const task = defineTask({
     name: 'task',
-    async run() {
+    run() {
       ran += 1
-      await sleep(1_000)
     },
   })
-  const busy = defineTask({ name: 'busy', run: () => sleep(1_000) })
-  adopting = true
+  const opened = gate()
+  const busy = defineTask({ name: 'busy', run: () => opened.promise })
   const executor = executorOn(backend, { tasks: [task, busy] })
   await executor.enqueue(busy)
   await dead.enqueue('task')
   adopting = false
   await waitFor(() => adopting, { what: 'the adoption' })
-  await executor.close({ grace: '3s' })
+  const closed = executor.close({ grace: '5s' })
+  await sleep(400)
+  opened.open()
+  await closed
   expect(ran).toBe(0)
   expect(await dead.counts()).toMatchObject({ pending: 1, succeeded: 1 })
   await dead.close()
+})
+
+test('what another executor has put into a memory backend is taken up as fast as it is run', async () => {
+  const backend = memoryBackend()
+  const clock = manualClock()
+  let ran = 0
+  const task = defineTask({
+    name: 'task',
+    async run() {
+      await new Promise(setImmediate)
+      ran += 1
+    },
+  })
+  const web = executorOn(backend, { work: false, clock })
+  const executor = executorOn(backend, { tasks: [task], clock })
+  await executor.start()
+  await web.enqueueMany(many(500, () => ({ task: 'task' })))
+  await clock.advance(1_000)
+  await waitFor(() => ran === 500, { what: 'all of them, without another second' })
 })

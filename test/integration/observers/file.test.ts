@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -57,12 +57,15 @@ describe('fileObserver in a process that ends', () => {
     expect(lines().map((line) => line.seq)).toEqual(upTo(20_000))
   })
 
-  it('leaves whole lines at SIGKILL, and all of the turns that were over', async () => {
+  it('leaves whole lines at SIGKILL, but for one that it was writing, and all of the turns that were over', async () => {
     for (const after of ['written 40', 'written 400', 'written 4000']) {
       const child = startChild(writer, [path, 'say', '1000000', '40', '300000', after])
       await child.line(after)
       child.kill()
       await child.ended
+      // The system ends a write of several pages between two of them.
+      const text = readFileSync(path, 'utf8')
+      truncateSync(path, Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1)))
       const mine = lines().filter((line) => line.executorId === after)
       expect(mine.length).toBeGreaterThanOrEqual(Number(after.slice(8)))
       expect(mine.map((line) => line.seq)).toEqual(upTo(mine.length))

@@ -104,14 +104,36 @@ describe('8 nothing is lost at exit', () => {
     expect(ours()).toEqual({ spans: 600, records: 0 })
   })
 
+  it('an endpoint that never answers for traces does not cost the metrics', async () => {
+    receiver.answer = (signal) => (signal === 'traces' ? 'hang' : 200)
+    run('shutdown')
+    const { ok, errors } = await end()
+    expect({ ok, errors }).toEqual({
+      ok: false,
+      errors: ['Error: telemetry was not delivered within 4000 ms: 600 spans'],
+    })
+    expect(ours()).toEqual({ spans: 0, records: 300 })
+    const sent = receiver.points.find((point) => point.name === 'messaging.client.sent.messages')
+    expect(sent?.value).toBe(300)
+  })
+
   it.each(['refuses everything', 'hangs', 'is down'])(
-    'an endpoint that %s: shutdown returns within 5 s with the errors',
+    'an endpoint that %s: shutdown returns within 5 s and says what was lost',
     async (what) => {
       receiver.answer = () => (what === 'hangs' ? 'hang' : 403)
       run('shutdown', what === 'is down' ? `http://127.0.0.1:${await freePort()}` : receiver.url)
       const { ok, errors, ms } = await end()
       expect(ok).toBe(false)
-      expect(errors.length).toBeGreaterThan(0)
+      // Our 600 and two of the executor itself.
+      expect(errors.toSorted()).toEqual(
+        what === 'refuses everything'
+          ? [
+              'Error: 600 spans were not delivered: Forbidden',
+              'Error: 602 log records were not delivered: Forbidden',
+              'Error: metrics were not delivered: Forbidden',
+            ]
+          : ['Error: telemetry was not delivered within 4000 ms: 600 spans, 602 log records'],
+      )
       expect(ms).toBeLessThan(5_000)
     },
   )

@@ -70,6 +70,16 @@ describe('lanes', () => {
     expect([lanes.heldIn('a'), lanes.heldIn('b'), lanes.size]).toEqual([0, 0, 0])
   })
 
+  test('serve fifty thousand queues in their turns, in a moment', () => {
+    const items = Array.from({ length: 100_000 }, (_, n) => item(`q${n % 50_000}`))
+    const lanes = filled(...items)
+    const sinceMs = performance.now()
+    const order = taken(lanes)
+    expect(order.findIndex((each, n) => each !== items[n])).toBe(-1)
+    expect(order).toHaveLength(items.length)
+    expect(performance.now() - sinceMs).toBeLessThan(5_000)
+  })
+
   test('shed those that would go last, in order, and keep the others', () => {
     const items = [item('a'), item('a', 3), item('a', 1), item('a')]
     const lanes = filled(...items)

@@ -30,12 +30,16 @@ describe('watchExports', () => {
     _activeSpanProcessor: { _spanProcessors: [{ _exporter: of }] },
   })
 
-  it('sees failures that a provider keeps to itself, once each', () => {
-    const error = new Error('403')
-    const refusing = exporter((done) => done({ code: 1, error }))
-    const watch = watchExports([tracerProvider(refusing)])
-    refusing.export([], () => {})
-    expect(watch.failures()).toEqual([error])
+  it('sees failures that a provider keeps to itself, counted by what was said, once', () => {
+    const answers = [new Error('403'), new Error('403'), new Error('503')]
+    const [first, second, third] = answers
+    const refusing = exporter((done) => done({ code: 1, error: answers.shift() as Error }))
+    const watch = watchExports(new Map([[tracerProvider(refusing), 'spans']]))
+    for (const items of [[1, 2], [3], [4]]) refusing.export(items, () => {})
+    expect(watch.failures()).toEqual([
+      { signal: 'spans', count: 3, errors: [first, second] },
+      { signal: 'spans', count: 1, errors: [third] },
+    ])
     expect(watch.failures()).toEqual([])
   })
 
@@ -45,9 +49,10 @@ describe('watchExports', () => {
       finish = () => done({ code: 0 })
     })
     const provider = tracerProvider(slow)
-    const watch = watchExports([provider])
+    const watch = watchExports(new Map([[provider, 'spans']]))
     let isOver = false
-    slow.export([], () => {})
+    slow.export([1, 2], () => {})
+    expect(watch.undelivered()).toBe('2 spans')
     const settled = watch.settled(provider).then(() => {
       isOver = true
     })
@@ -56,13 +61,17 @@ describe('watchExports', () => {
     finish()
     await settled
     await watch.settled(provider)
+    expect(watch.undelivered()).toBe('')
     expect(watch.failures()).toEqual([])
   })
 
   it('finds the exporters of the real SDK', async () => {
     const { tracerProvider: traces, loggerProvider, meterProvider } = memorySdk()
     const seen: object[] = [traces, loggerProvider, meterProvider]
-    const watch = watchExports(seen)
+    const signals = ['spans', 'log records', 'metrics'] as const
+    const watch = watchExports(
+      new Map(seen.map((each, index) => [each, signals[index] ?? 'spans'])),
+    )
     traces.getTracer('t').startSpan('s').end()
     loggerProvider.getLogger('l').emit({ body: 'x' })
     await meterProvider.shutdown()
@@ -91,14 +100,21 @@ describe('watchExports', () => {
     const logs = {
       _sharedState: { activeProcessor: { processors: [processor({ _finishedLogRecords: [1] })] } },
     }
-    expect(watchExports([traces, logs]).queued()).toBe(3)
-    expect(watchExports([{}, { _sharedState: 5 }]).queued()).toBe(0)
+    const watch = watchExports(
+      new Map([
+        [traces, 'spans'],
+        [logs, 'log records'],
+      ]),
+    )
+    expect(watch.queued()).toBe(3)
+    expect(watch.undelivered()).toBe('2 spans, 1 log records')
+    expect(watchExports(new Map([[{ _sharedState: 5 }, 'spans']])).queued()).toBe(0)
   })
 
   it.each([{}, { _activeSpanProcessor: 5 }, { _sharedState: { activeProcessor: null } }])(
     'makes do without, where %o has none',
     async (provider) => {
-      const watch = watchExports([provider])
+      const watch = watchExports(new Map([[provider, 'spans']]))
       await watch.settled(provider)
       expect(watch.failures()).toEqual([])
     },
