@@ -21,5 +21,6 @@ export const subjects: Readonly<Record<string, () => Promise<Subject>>> = {
   sqlite: async () => (await import('./sqlite.ts')).sqlite,
   checkpoint: async () => (await import('./checkpoint.ts')).checkpoint,
   queries: async () => (await import('./queries.ts')).queries,
+  otel: async () => (await import('./otel.ts')).otel,
   import: async () => (await import('./import.ts')).imports,
 }

@@ -83,7 +83,9 @@ async function testServices(args) {
   const projects = there.flatMap((name) => ['--project', name])
   const tested = there.length === 0 ? 1 : await vitest([...projects, ...args])
   if (missing.length === 0) return tested
-  process.stdout.write(`\nFAILED, see above: there is no ${missing.join(' and no ')} to test with\n`)
+  process.stdout.write(
+    `\nFAILED, see above: there is no ${missing.join(' and no ')} to test with\n`,
+  )
   return tested === 0 ? 1 : tested
 }
 

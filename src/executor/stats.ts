@@ -135,7 +135,8 @@ export function executorStats(core: Core, observers: readonly ObserverStats[]): 
 /** What observers may know of it. */
 export function activityOf(core: Core): TaskActivity {
   const { running, queued, retrying, scheduled, concurrency, slots } = executorStats(core, [])
-  return { running, queued, retrying, scheduled, limit: concurrency, usage: slots.taken }
+  const limit = core.options.work && core.phase !== 'closed' ? concurrency : 0
+  return { running, queued, retrying, scheduled, limit, usage: slots.taken }
 }
 
 /** `undefined`: nothing here; it has ended, was given away, or was cut off elsewhere and is being settled. */

@@ -97,7 +97,7 @@ export interface TaskActivity {
   readonly retrying: number
   /** Due later, otherwise. */
   readonly scheduled: number
-  /** Attempts that it may run at once; `Infinity` for no limit. */
+  /** Attempts that it may run at once; `Infinity` for no limit, 0 for one that only enqueues or is closed. */
   readonly limit: number
   /** Slots taken. */
   readonly usage: number

@@ -42,7 +42,8 @@ export async function bootBeside(
       factor: 1,
       epochMs: 0,
       judgedBy,
-      backlog: 30,
+      // All of it in its memory: what overflows has no owner, and is anybody's.
+      backlog: 10,
       limit: 1_000_000,
     }
     first.write(`go ${JSON.stringify(go)}`)

@@ -37,7 +37,8 @@ const buildInvoice = defineTask({
 const sendEmail = defineTask({
   name: 'send-email',
   retries: 1,
-  backoff: { delay: '1s', jitter: 'none' },
+  // Long enough for the first life to deliver what it has meanwhile, however slow the machine.
+  backoff: { delay: '4s', jitter: 'none' },
   tags: { plan: 'pro' },
   async run(_input: { readonly to: string }, { attempt }) {
     taskLog.warning('rendering', { user: { id: 7, roles: ['a', 'b'] } })

@@ -20,6 +20,14 @@ const headers = {
 /** `web-1` takes one request, `worker-1` is killed with SIGKILL in the middle, `worker-2` finishes. */
 export async function runShop(): Promise<Written> {
   const directory = mkdtempSync(join(tmpdir(), 'plainsight-collector-'))
+  try {
+    return await livesIn(directory)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+async function livesIn(directory: string): Promise<Written> {
   const file = join(directory, 'telemetry.jsonl')
   const collector = await startCollector(file)
   const start = (role: string, instance: string): Child =>
@@ -42,7 +50,6 @@ export async function runShop(): Promise<Written> {
   } finally {
     // Does nothing to one that has ended.
     await collector.stop().catch(() => {})
-    rmSync(directory, { recursive: true, force: true })
   }
 }
 

@@ -28,6 +28,8 @@ const api: typeof Api = await load()
 
 export const context: typeof Api.context = api.context
 export const createContextKey: typeof Api.createContextKey = api.createContextKey
+export const createNoopLogger: typeof Api.createNoopLogger = api.createNoopLogger
+export const createNoopMeter: typeof Api.createNoopMeter = api.createNoopMeter
 export const INVALID_TRACEID: typeof Api.INVALID_TRACEID = api.INVALID_TRACEID
 export const isSpanContextValid: typeof Api.isSpanContextValid = api.isSpanContextValid
 export const logs: typeof Api.logs = api.logs
@@ -37,3 +39,7 @@ export const ROOT_CONTEXT: Api.Context = api.ROOT_CONTEXT
 export const SpanKind: typeof Api.SpanKind = api.SpanKind
 export const SpanStatusCode: typeof Api.SpanStatusCode = api.SpanStatusCode
 export const trace: typeof Api.trace = api.trace
+
+const { ProxyTracerProvider } = api
+/** What stands behind the tracer provider while none is registered. */
+export const NO_TRACES: Api.TracerProvider = new ProxyTracerProvider().getDelegate()

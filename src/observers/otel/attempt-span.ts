@@ -34,8 +34,7 @@ export function beginAttempt(telemetry: Telemetry, run: RunOperation): AttemptSp
   const spanContext = span.spanContext()
   if (spanContext.traceId === INVALID_TRACEID) return untraced(telemetry, run, span, parent)
   // The span alone: what the next attempt links to. Baggage is on the record already, if it is to be.
-  const light = trace.setSpanContext(ROOT_CONTEXT, spanContext)
-  inject(light, run.attemptCarrier, true)
+  inject(trace.setSpanContext(ROOT_CONTEXT, spanContext), run.attemptCarrier, true)
   const entry = { taskId: task.id, attempt }
   // Log records find it again by its mark; without any, there is nobody to look for it.
   let isLogging = false
@@ -50,7 +49,7 @@ export function beginAttempt(telemetry: Telemetry, run: RunOperation): AttemptSp
   telemetry.guard('wrapRun', () => countStart(telemetry, run, own.context))
 
   function over(): void {
-    if (isLogging) telemetry.attempts.ended(own, light)
+    if (isLogging) telemetry.attempts.ended(own, spanContext)
     span.end()
   }
 

@@ -15,7 +15,7 @@ export function inject(context: Context, carrier: Record<string, string>, baggag
 const WITHIN_LIMITS: TextMapSetter<Record<string, string>> = {
   set(carrier, key, value: unknown) {
     const max = key === 'tracestate' ? MAX_TRACESTATE : CARRIER_LIMITS.maxValueLength
-    if (typeof value !== 'string' || value.length > max) return
+    if (typeof value !== 'string' || value === '' || value.length > max) return
     if (key.length > CARRIER_LIMITS.maxKeyLength) return
     if (Object.keys(carrier).length < CARRIER_LIMITS.maxEntries) carrier[key] = value
   },

@@ -1,7 +1,7 @@
 /** What a log record says of an event, beside whose it is. Nothing that the span says already; no payload. */
 
 import type { Attributes } from '@opentelemetry/api'
-import type { PlainsightEvent } from '../../events/event.ts'
+import type { LogEvent, PlainsightEvent } from '../../events/event.ts'
 import { exceptionAttributes } from './exception.ts'
 import { ATTR } from './semconv.ts'
 import { seconds } from './severity.ts'
@@ -10,7 +10,7 @@ import type { Telemetry } from './telemetry.ts'
 /** Adds to `attributes` what is particular to the type of `event`. */
 export function addEventAttributes(
   attributes: Attributes,
-  event: PlainsightEvent,
+  event: Exclude<PlainsightEvent, LogEvent>,
   errorType: Telemetry['errorType'],
 ): void {
   const set = (name: string, value: string | number | boolean | undefined): void => {
@@ -27,9 +27,6 @@ export function addEventAttributes(
       return
     case 'attempt.started':
       set(ATTR.waitDuration, seconds(event.waitMs))
-      return
-    case 'task.log':
-      if (event.error !== undefined) Object.assign(attributes, exceptionAttributes(event.error))
       return
     case 'task.progress':
       set(ATTR.progressDone, event.done)

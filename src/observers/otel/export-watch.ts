@@ -19,9 +19,10 @@ export interface ExportFailure {
 export interface ExportWatch {
   /** Spans and log records that wait to be exported; 0 when that cannot be told. */
   queued(): number
-  /** A flush begins, which may take what waits out of its queue long before it is exported. */
-  flushing(): void
-  /** Those that wait and those on their way, in words; empty when there are none. */
+  /**
+   * Those that wait and those on their way, in words; empty when there are none. At least so many: a batch that the SDK has
+   * taken out of its queue, and not handed to its exporter yet, is not seen.
+   */
   undelivered(): string
   /** Settles when the exports of `provider` that are under way are over. */
   settled(provider: object): Promise<void>
@@ -38,15 +39,6 @@ interface ExportResult {
   readonly error?: Error | undefined
 }
 
-/** Of one provider. */
-interface Exports {
-  readonly underWay: Map<Promise<void>, number>
-  /** Spans or records whose export is over, delivered or not. */
-  settled: number
-  /** What `settled` comes to when the flushes that have begun are over. */
-  owed: number
-}
-
 const SUCCESS = 0
 const QUEUES: Readonly<Record<Signal, string>> = {
   spans: '_finishedSpans',
@@ -55,7 +47,7 @@ const QUEUES: Readonly<Record<Signal, string>> = {
 }
 
 export function watchExports(providers: ReadonlyMap<object, Signal>): ExportWatch {
-  const pending = new Map<object, Exports>()
+  const pending = new Map<object, Map<Promise<void>, number>>()
   let failures = new Map<string, ExportFailure>()
 
   function failed(signal: Signal, count: number, error: unknown): void {
@@ -67,16 +59,14 @@ export function watchExports(providers: ReadonlyMap<object, Signal>): ExportWatc
   }
 
   for (const [provider, signal] of providers) {
-    const exports_: Exports = { underWay: new Map(), settled: 0, owed: 0 }
-    const { underWay } = exports_
-    pending.set(provider, exports_)
+    const underWay = new Map<Promise<void>, number>()
+    pending.set(provider, underWay)
     for (const exporter of exportersOf(provider)) {
       const original = exporter.export.bind(exporter)
       exporter.export = (items, done) => {
         const count = Array.isArray(items) ? items.length : 0
         const over = new Promise<void>((resolve) => {
           original(items, (result) => {
-            exports_.settled += count
             if (result.code !== SUCCESS) failed(signal, count, result.error)
             resolve()
             done(result)
@@ -88,15 +78,10 @@ export function watchExports(providers: ReadonlyMap<object, Signal>): ExportWatc
     }
   }
 
-  function seenOf(provider: object, signal: Signal): number {
-    let count = queuedIn(provider, signal)
-    for (const each of pending.get(provider)?.underWay.values() ?? []) count += each
-    return count
-  }
-
   function countOf(provider: object, signal: Signal): number {
-    const { owed = 0, settled = 0 } = pending.get(provider) ?? {}
-    return Math.max(seenOf(provider, signal), owed - settled)
+    let count = queuedIn(provider, signal)
+    for (const each of pending.get(provider)?.values() ?? []) count += each
+    return count
   }
 
   return {
@@ -104,12 +89,6 @@ export function watchExports(providers: ReadonlyMap<object, Signal>): ExportWatc
       let sum = 0
       for (const [provider, signal] of providers) sum += queuedIn(provider, signal)
       return sum
-    },
-    flushing() {
-      for (const [provider, signal] of providers) {
-        const exports_ = pending.get(provider)
-        if (exports_ !== undefined) exports_.owed = exports_.settled + countOf(provider, signal)
-      }
     },
     undelivered() {
       const counts = [...providers].map(([provider, signal]) => [countOf(provider, signal), signal])
@@ -119,7 +98,8 @@ export function watchExports(providers: ReadonlyMap<object, Signal>): ExportWatc
         .join(', ')
     },
     async settled(provider) {
-      await Promise.all(pending.get(provider)?.underWay.keys() ?? [])
+      const underWay = pending.get(provider)
+      if (underWay !== undefined) await Promise.all(underWay.keys())
     },
     failures() {
       const found = [...failures.values()]

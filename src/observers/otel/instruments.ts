@@ -8,7 +8,7 @@ import type {
   ObservableUpDownCounter,
 } from '@opentelemetry/api'
 import type { TaskActivity } from '../observer.ts'
-import { metrics } from './api.ts'
+import { createNoopMeter, metrics } from './api.ts'
 import {
   ATTR,
   DURATION_BUCKETS,
@@ -19,7 +19,7 @@ import {
   SYSTEM,
   VERSION,
 } from './semconv.ts'
-import { isSilent } from './silence.ts'
+import { isAlike } from './silence.ts'
 
 /** Answers what an executor has in memory. */
 export type ActivitySource = () => TaskActivity
@@ -78,7 +78,7 @@ function create(provider: MeterProvider): Instruments {
     [active, limit, usage],
   )
   return {
-    isSilent: isSilent(provider),
+    isSilent: isAlike(meter, createNoopMeter()),
     sent: counter(METRIC.sent),
     sendDuration: histogram(METRIC.sendDuration),
     consumed: counter(METRIC.consumed),

@@ -1,6 +1,6 @@
 /** Events as log records, each in the context of the span that it is about. */
 
-import type { Attributes, Context } from '@opentelemetry/api'
+import type { Attributes, Context, LogRecord } from '@opentelemetry/api'
 import type { PlainsightEvent, TaskEvent } from '../../events/event.ts'
 import { eventMessage, isTaskEvent } from '../event-words.ts'
 import { ROOT_CONTEXT, context as active } from './api.ts'
@@ -8,6 +8,7 @@ import { addTags } from './attributes.ts'
 import { extract } from './carrier.ts'
 import { isEnqueuing } from './enqueue-span.ts'
 import { addEventAttributes } from './event-attributes.ts'
+import { exceptionAttributes } from './exception.ts'
 import { addContext, addExtra } from './extras.ts'
 import { ATTR, SYSTEM } from './semconv.ts'
 import { hrTime, SEVERITY } from './severity.ts'
@@ -20,34 +21,36 @@ export function emitRecord(telemetry: Telemetry, event: PlainsightEvent): void {
   const severityNumber = SEVERITY[event.level]
   const eventName = isLine ? undefined : `${SYSTEM}.${event.type}`
   const logger = telemetry.logger()
-  const named = eventName === undefined ? undefined : { eventName }
-  // Asked before anything is looked for; and in no span, since a logger may go by whether that is sampled.
-  if (!logger.enabled({ context: ROOT_CONTEXT, severityNumber, ...named })) return
+  const about: LogRecord = { context: ROOT_CONTEXT, severityNumber }
+  if (eventName !== undefined) about.eventName = eventName
+  // Asked before anything is looked for; and in no span: whether that has to be sampled is asked again as it is emitted.
+  if (!logger.enabled(about)) return
   const context = isTaskEvent(event) ? contextOf(telemetry, event) : ROOT_CONTEXT
-  if (context !== ROOT_CONTEXT && !logger.enabled({ context, severityNumber, ...named })) return
   const attributes: Attributes = {}
   if (isTaskEvent(event)) {
     attributes[ATTR.messageId] = event.taskId
     attributes[ATTR.taskName] = event.taskName
     attributes[ATTR.attempt] = event.attempt
   }
-  addEventAttributes(attributes, event, telemetry.errorType)
+  if (!isLine) addEventAttributes(attributes, event, telemetry.errorType)
+  else if (event.error !== undefined) Object.assign(attributes, exceptionAttributes(event.error))
   if (isTaskEvent(event)) {
     if (event.context !== undefined) addContext(attributes, event.context, settings.flattenExtras)
     if (settings.logTags) addTags(attributes, event.tags, settings)
   }
   if (isLine && event.extra !== undefined) addExtra(attributes, event.extra, settings.flattenExtras)
-  logger.emit({
-    ...named,
+  const record: LogRecord = {
     severityNumber,
-    // Lines of users have a level of their own; for events the number says all.
-    ...(isLine ? { severityText: event.level } : undefined),
     timestamp: hrTime(event.time),
     // Always a string: what is nested in a body can cost the exporter its whole batch.
     body: eventMessage(event),
     attributes,
     context,
-  })
+  }
+  // Lines of users have a level of their own; for events the number says all.
+  if (isLine) record.severityText = event.level
+  else record.eventName = eventName as string
+  logger.emit(record)
 }
 
 /** The attempt's span; before there is one, and when it is forgotten, that of the enqueue. Never one that is not the task's. */

@@ -29,7 +29,7 @@ const MAX_WAITING = 1_000
 
 /**
  * Emits what happens to tasks as OpenTelemetry spans, log records and metrics, through the API: with no SDK registered
- * nothing is emitted and next to nothing spent, and an SDK that is registered later is used from then on.
+ * it is idle, and an SDK that is registered later is used from the next enqueue, attempt or heartbeat on.
  *
  * - Spans: `enqueue {task}` (producer) around storing, `process {task}` (consumer) around each attempt. The context of the
  *   first is stored with the record, so the trace goes on in another process, and after a restart.
@@ -145,10 +145,9 @@ export function otelObserver(options: OtelObserverOptions = {}): OtelObserver {
     },
 
     runInternal(operation, next) {
-      const here = context.active()
       // What an enqueue stores is somebody's work, and its spans are wanted; the executor's own polling is not.
-      if (operation === 'persist' && isEnqueuing(here)) return next()
-      return context.with(here === ROOT_CONTEXT ? QUIET : here.setValue(SUPPRESSED, true), next)
+      if (operation === 'persist' && isEnqueuing(context.active())) return next()
+      return context.with(QUIET, next)
     },
 
     flush: releaseAll,

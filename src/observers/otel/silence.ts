@@ -1,7 +1,9 @@
-/** Whether anybody listens: what the API answers while nothing is registered does nothing, and is told by its shape. */
+/** Whether anybody listens: what the API answers while nothing is registered, and what it stands in for. */
 
-/** Whether a provider does nothing; quick for the one that did nothing when asked before. */
-export function createSilence(): (provider: object) => boolean {
+/** Whether a provider does nothing, as `isSilent` says; quick for the one that did nothing when asked before. */
+export function createSilence<Provider extends object>(
+  isSilent: (provider: Provider) => boolean,
+): (provider: Provider) => boolean {
   let silent: object | undefined
   return (provider) => {
     const found = behind(provider)
@@ -12,23 +14,19 @@ export function createSilence(): (provider: object) => boolean {
   }
 }
 
-/** Whether what `provider` gives does nothing: it is the API's own, which has this one method, and no state. */
-export function isSilent(provider: object): boolean {
-  const found = behind(provider)
-  const prototype = Object.getPrototypeOf(found) as object | null
-  if (prototype === null || prototype === Object.prototype) return false
-  const names = [...Object.keys(found), ...Object.getOwnPropertyNames(prototype)]
-  return names.every((name) => /^(constructor|getTracer|getLogger|getMeter)$/.test(name))
-}
-
-interface StandIn {
-  getDelegate?(): object
-  _getDelegate?(): object
+interface StandIn<Provider> {
+  getDelegate?(): Provider
+  _getDelegate?(): Provider
 }
 
 /** What is registered may be a stand-in: answers what it stands for now. */
-export function behind(provider: object): object {
-  const standIn = provider as StandIn
+export function behind<Provider extends object>(provider: Provider): Provider {
+  const standIn = provider as StandIn<Provider>
   if (standIn.getDelegate !== undefined) return standIn.getDelegate()
   return standIn._getDelegate?.() ?? provider
+}
+
+/** Whether two objects are of one class. */
+export function isAlike(one: object, other: object): boolean {
+  return Object.getPrototypeOf(one) === Object.getPrototypeOf(other)
 }

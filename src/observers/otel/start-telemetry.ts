@@ -8,7 +8,7 @@ import { InvalidOptionsError } from '../../task/errors.ts'
 import { reading } from '../../task/reading.ts'
 import { readOptions } from '../observer-options.ts'
 import { watchExports, wordsOf, type ExportFailure } from './export-watch.ts'
-import { behind, isSilent } from './silence.ts'
+import { behind } from './silence.ts'
 
 /** Options of {@link startTelemetry}; what is not given, the `OTEL_*` variables of the environment decide. */
 export interface StartTelemetryOptions {
@@ -73,7 +73,7 @@ export async function startTelemetry(options: StartTelemetryOptions = {}): Promi
   const deadlineMs = durationMs(deadline, 'deadline', WHERE)
   const { api, sdkNode } = await load()
   const disabled = process.env['OTEL_SDK_DISABLED']?.trim().toLowerCase() === 'true'
-  if (disabled || !isSilent(api.trace.getTracerProvider())) return idle()
+  if (disabled || isRegistered(api)) return idle()
   const list = [...instrumentations]
   const named = serviceName === undefined ? undefined : { serviceName }
   new sdkNode.NodeSDK({ instrumentations: list, ...named, ...sdk }).start()
@@ -94,6 +94,11 @@ async function load(): Promise<{ api: typeof Api; sdkNode: typeof SdkNode }> {
   }
 }
 
+function isRegistered({ trace, ProxyTracerProvider }: typeof Api): boolean {
+  // A new one stands in for nothing, as does the global one until something is registered.
+  return behind(trace.getTracerProvider()) !== new ProxyTracerProvider().getDelegate()
+}
+
 /** Something of an SDK that can be flushed and ended; any of the three may be missing. */
 interface Provider {
   forceFlush?(): Promise<void>
@@ -101,7 +106,7 @@ interface Provider {
 }
 
 function running(api: typeof Api, deadlineMs: number): Telemetry {
-  const traces: Provider = behind(api.trace.getTracerProvider())
+  const traces: object & Provider = behind<object>(api.trace.getTracerProvider())
   const records: object & Provider = api.logs.getLoggerProvider()
   const metrics: object & Provider = api.metrics.getMeterProvider()
   const watch = watchExports(
@@ -115,7 +120,6 @@ function running(api: typeof Api, deadlineMs: number): Telemetry {
   /** Spans and log records first, whatever becomes of the other; metrics then count these exports too, unless that takes long. */
   async function each(method: 'forceFlush' | 'shutdown', ms: number): Promise<readonly Error[]> {
     const thrown: unknown[] = []
-    watch.flushing()
     const call = async (provider: Provider): Promise<void> => {
       try {
         await provider[method]?.()
@@ -136,7 +140,7 @@ function running(api: typeof Api, deadlineMs: number): Telemetry {
 
   function lateErrors(ms: number): readonly Error[] {
     const lost = watch.undelivered()
-    const what = lost === '' ? '' : `: ${lost}`
+    const what = lost === '' ? '' : `: at least ${lost}`
     const late = new Error(`telemetry was not delivered within ${ms} ms${what}`)
     return [late, ...watch.failures().map((failure) => lostError(failure))]
   }

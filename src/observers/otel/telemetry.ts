@@ -1,15 +1,31 @@
 /** What the parts of one observer share: where it emits to, by which settings, and what becomes of its own failures. */
 
-import type { Attributes, Logger, SpanContext, Tracer } from '@opentelemetry/api'
+import type {
+  Attributes,
+  Logger,
+  LoggerProvider,
+  MeterProvider,
+  SpanContext,
+  Tracer,
+  TracerProvider,
+} from '@opentelemetry/api'
 import { parseMinLevel, type LevelFilter } from '../../events/level-filter.ts'
 import { createAttemptContexts, type AttemptContexts } from './attempt-contexts.ts'
-import { logs, metrics, propagation, trace } from './api.ts'
+import {
+  createNoopLogger,
+  createNoopMeter,
+  logs,
+  metrics,
+  NO_TRACES,
+  propagation,
+  trace,
+} from './api.ts'
 import { createMetricAttributes, type MetricSubject } from './attributes.ts'
 import { createErrorTypes } from './error-type.ts'
 import { instrumentsOf, type ActivitySource, type Instruments } from './instruments.ts'
 import type { OtelSettings } from './options.ts'
 import { ATTR, SCHEMA_URL, SYSTEM, VERSION } from './semconv.ts'
-import { createSilence } from './silence.ts'
+import { createSilence, isAlike } from './silence.ts'
 
 export interface Telemetry {
   readonly settings: OtelSettings
@@ -53,7 +69,17 @@ export function createTelemetry(settings: OtelSettings): Telemetry {
     return found
   }
 
-  const silence = { spans: createSilence(), records: createSilence(), metrics: createSilence() }
+  const noLogger = createNoopLogger()
+  const noMeter = createNoopMeter()
+  const silence = {
+    spans: createSilence((provider: TracerProvider) => provider === NO_TRACES),
+    records: createSilence((provider: LoggerProvider) =>
+      isAlike(provider.getLogger(SYSTEM, VERSION, SCOPE), noLogger),
+    ),
+    metrics: createSilence((provider: MeterProvider) =>
+      isAlike(provider.getMeter(SYSTEM, VERSION, SCOPE), noMeter),
+    ),
+  }
 
   const telemetry: Telemetry = {
     settings,

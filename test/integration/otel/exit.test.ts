@@ -110,7 +110,7 @@ describe('8 nothing is lost at exit', () => {
     const { ok, errors } = await end()
     expect({ ok, errors }).toEqual({
       ok: false,
-      errors: ['Error: telemetry was not delivered within 4000 ms: 600 spans'],
+      errors: ['Error: telemetry was not delivered within 4000 ms: at least 600 spans'],
     })
     expect(ours()).toEqual({ spans: 0, records: 300 })
     const sent = receiver.points.find((point) => point.name === 'messaging.client.sent.messages')
@@ -124,7 +124,7 @@ describe('8 nothing is lost at exit', () => {
       run('shutdown', what === 'is down' ? `http://127.0.0.1:${await freePort()}` : receiver.url)
       const { ok, errors, ms } = await end()
       expect(ok).toBe(false)
-      // Our 600 and two of the executor itself.
+      // Our 600 and two of the executor itself; the rest of a full batch waits where nobody sees it.
       expect(errors.toSorted()).toEqual(
         what === 'refuses everything'
           ? [
@@ -132,7 +132,11 @@ describe('8 nothing is lost at exit', () => {
               'Error: 602 log records were not delivered: Forbidden',
               'Error: metrics were not delivered: Forbidden',
             ]
-          : ['Error: telemetry was not delivered within 4000 ms: 600 spans, 602 log records'],
+          : [
+              expect.stringMatching(
+                /^Error: telemetry was not delivered within 4000 ms: at least 600 spans, \d+ log records$/,
+              ),
+            ],
       )
       expect(ms).toBeLessThan(5_000)
     },

@@ -1,4 +1,11 @@
-import { context, createContextKey, ROOT_CONTEXT, type Context } from '@opentelemetry/api'
+import {
+  context,
+  createContextKey,
+  ROOT_CONTEXT,
+  trace,
+  type Context,
+  type SpanContext,
+} from '@opentelemetry/api'
 import { describe, expect, it } from 'vitest'
 import type { TaskEvent } from '../../../../src/events/event.ts'
 import {
@@ -18,8 +25,11 @@ function entry(taskId: string, attempt: number): AttemptContext {
   const marked = markedContext(ROOT_CONTEXT, { taskId, attempt })
   return { taskId, attempt, context: marked.setValue(KEY, which) }
 }
-const light = ({ taskId, attempt }: AttemptContext): Context =>
-  ROOT_CONTEXT.setValue(KEY, `${taskId}:${attempt} over`)
+const spanOf = ({ taskId, attempt }: AttemptContext): SpanContext => {
+  return { traceId: 'a'.repeat(32), spanId: `${taskId}:${attempt}`, traceFlags: 1 }
+}
+const spanIn = (of: Context | undefined): string | undefined =>
+  of && trace.getSpanContext(of)?.spanId
 const event = (taskId: string, attempt: number, type = 'task.progress'): TaskEvent =>
   ({ type, taskId, attempt }) as unknown as TaskEvent
 
@@ -32,8 +42,8 @@ describe('attempt contexts', () => {
     expect(whichOf(contexts.of(event('t', 0)))).toBe('t:0')
     expect(contexts.of(event('t', 1))).toBeUndefined()
     expect(contexts.of(event('other', 0))).toBeUndefined()
-    contexts.ended(first, light(first))
-    expect(whichOf(contexts.of(event('t', 0)))).toBe('t:0 over')
+    contexts.ended(first, spanOf(first))
+    expect(spanIn(contexts.of(event('t', 0)))).toBe('t:0')
     expect(contexts.of(event('t', 1))).toBeUndefined()
   })
 
@@ -41,9 +51,9 @@ describe('attempt contexts', () => {
     const contexts = createAttemptContexts()
     const [first, second] = [entry('t', 0), entry('t', 1)]
     contexts.begun(first)
-    contexts.ended(first, light(first))
+    contexts.ended(first, spanOf(first))
     contexts.begun(second)
-    expect(whichOf(contexts.of(event('t', 0, 'attempt.overrun')))).toBe('t:0 over')
+    expect(spanIn(contexts.of(event('t', 0, 'attempt.overrun')))).toBe('t:0')
     expect(whichOf(contexts.of(event('t', 1)))).toBe('t:1')
   })
 
@@ -64,10 +74,10 @@ describe('attempt contexts', () => {
     for (let index = 0; index <= 4_096; index++) {
       const each = entry(`t${index}`, 0)
       contexts.begun(each)
-      contexts.ended(each, light(each))
+      contexts.ended(each, spanOf(each))
     }
     expect(contexts.of(event('t0', 0))).toBeUndefined()
-    expect(whichOf(contexts.of(event('t1', 0)))).toBe('t1:0 over')
-    expect(whichOf(contexts.of(event('t4096', 0)))).toBe('t4096:0 over')
+    expect(spanIn(contexts.of(event('t1', 0)))).toBe('t1:0')
+    expect(spanIn(contexts.of(event('t4096', 0)))).toBe('t4096:0')
   })
 })

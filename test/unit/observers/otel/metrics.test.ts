@@ -200,4 +200,21 @@ describe('6 metrics', () => {
     expect(points.find((each) => each.name === 'plainsight.worker.limit')?.value).toBe(20)
     for (const executor of executors) await executor.close()
   })
+
+  it('an executor that only enqueues, or is closed, has no slots', async () => {
+    const sdk = memorySdk()
+    const observers = [otelObserver(sdk.providers)]
+    const limit = async (): Promise<unknown> =>
+      (await sdk.points()).find((each) => each.name === 'plainsight.worker.limit')?.value
+    const executors = [10, 3].map((concurrency) => {
+      return createExecutor({ tasks: [], observers, concurrency })
+    })
+    const web = createExecutor({ tasks: [], observers, work: false })
+    for (const each of [...executors, web]) await each.start()
+    expect(await limit()).toBe(13)
+    await executors[0]?.close()
+    expect(await limit()).toBe(3)
+    for (const each of [...executors, web]) await each.close()
+    expect(await limit()).toBe(0)
+  })
 })

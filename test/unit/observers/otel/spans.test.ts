@@ -1,10 +1,18 @@
-import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import {
+  context,
+  propagation,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  TraceFlags,
+} from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace'
 import { describe, expect, it } from 'vitest'
 import { createExecutor, defineTask, type Executor, type Task } from '../../../../src/index.ts'
 import { memoryBackend } from '../../../../src/backends/memory.ts'
 import { otelObserver, type OtelObserverOptions } from '../../../../src/otel.ts'
 import { manualClock } from '../../../../src/testing/manual-clock.ts'
+import { waitFor } from '../../../../src/testing/wait-for.ts'
 import { memorySdk, registerContext, type MemorySdk } from '../../../support/otel-sdk.ts'
 
 registerContext()
@@ -458,6 +466,73 @@ describe('5 propagation', () => {
       expect(seen).toBe(persistBaggage ? 'acme' : undefined)
       await executor.close()
     }
+  })
+})
+
+describe('a parent that is not sampled', () => {
+  it('makes no spans, and every record still has the trace and the attempt', async () => {
+    const { executor, sdk, faults } = start([failing(1)])
+    const traceId = 'a'.repeat(32)
+    const parent = { traceId, spanId: 'b'.repeat(16), traceFlags: TraceFlags.NONE, isRemote: true }
+    const handle = await context.with(trace.setSpanContext(context.active(), parent), () =>
+      executor.enqueue('send-email', undefined),
+    )
+    await handle.result()
+    expect((await handle.record())?.traceContext?.['traceparent']).toMatch(
+      new RegExp(`^00-${traceId}-[0-9a-f]{16}-00$`),
+    )
+    await executor.close()
+    expect(await sdk.spans()).toEqual([])
+    const records = (await sdk.records()).filter(
+      (each) => 'messaging.message.id' in each.attributes,
+    )
+    expect(records.length).toBeGreaterThan(3)
+    expect(new Set(records.map((each) => each.spanContext?.traceId))).toEqual(new Set([traceId]))
+    const spanOf = (attempt: number): Set<unknown> => {
+      const own = records.filter((each) => each.attributes['plainsight.task.attempt'] === attempt)
+      return new Set(own.map((each) => each.spanContext?.spanId))
+    }
+    expect([spanOf(0).size, spanOf(1).size]).toEqual([1, 1])
+    expect(faults).toEqual([])
+  })
+})
+
+describe('two observers of one executor', () => {
+  it('each have all spans, and the trace goes through both', async () => {
+    const [outer, inner] = [memorySdk(), memorySdk()]
+    const observers = [outer, inner].map(({ providers }) => otelObserver(providers))
+    const executor = createExecutor({ tasks: [failing(1)], observers })
+    await (await executor.enqueue('send-email', undefined)).result()
+    await executor.close()
+    const spans = [...(await outer.spans()), ...(await inner.spans())]
+    expect(spans).toHaveLength(6)
+    expect(new Set(spans.map(traceOf)).size).toBe(1)
+    const [outerEnqueue] = named(await outer.spans(), 'enqueue send-email')
+    const [innerEnqueue] = named(await inner.spans(), 'enqueue send-email')
+    expect(innerEnqueue?.parentSpanContext?.spanId).toBe(idOf(outerEnqueue))
+    for (const attempt of named(spans, 'process send-email'))
+      expect(attempt.parentSpanContext?.spanId).toBe(idOf(innerEnqueue))
+  })
+
+  it('one that is detached in the middle of an attempt ends its span, and hears no more', async () => {
+    const sdk = memorySdk()
+    let finish = (): void => {}
+    const task = defineTask({ name: 'job', run: () => new Promise<void>((end) => (finish = end)) })
+    const { executor, sdk: other, faults } = start([task])
+    const detach = executor.observe(otelObserver({ ...sdk.providers, name: 'second' }))
+    const handle = await executor.enqueue(task)
+    await waitFor(() => handle.record().then((record) => record?.status === 'running'))
+    await detach()
+    finish()
+    await handle.result()
+    await executor.close()
+    const outcomes = async ({ spans }: MemorySdk): Promise<unknown[]> =>
+      named(await spans(), 'process job').map((span) => span.attributes['plainsight.task.outcome'])
+    expect(await outcomes(sdk)).toEqual(['succeeded'])
+    expect(await outcomes(other)).toEqual(['succeeded'])
+    const names = (await sdk.records()).map((each) => each.eventName)
+    expect(names).not.toContain('plainsight.task.succeeded')
+    expect(faults).toEqual([])
   })
 })
 

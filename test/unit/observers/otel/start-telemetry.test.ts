@@ -101,7 +101,7 @@ describe('watchExports', () => {
       _sharedState: { activeProcessor: { processors: [processor({ _finishedLogRecords: [1] })] } },
     }
     const watch = watchExports(
-      new Map([
+      new Map<object, 'spans' | 'log records'>([
         [traces, 'spans'],
         [logs, 'log records'],
       ]),
