@@ -11,7 +11,8 @@ import type { LifeReport } from './store-errors-life.ts'
 const PAGE_BYTES = 4_096
 const TASKS = 200
 /** `unknown`: a damaged index can say that what is new is there already. */
-const REASONS: ReadonlySet<string> = new Set(['corrupt', 'not_a_database', 'unknown'])
+// The damage may take the executor's own registration with it.
+const REASONS: ReadonlySet<string> = new Set(['corrupt', 'not_a_database', 'unknown', 'lease_lost'])
 
 /** Nothing can be promised of the tasks in it, but of the process, its words, and the backup. */
 export async function liveDamaged(path: string, seed: number): Promise<LifeReport> {

@@ -9,7 +9,7 @@ import type { CommitQueue } from './commit-queue.ts'
 import type { Counts } from './counts.ts'
 import { createCreationClock } from './creation-order.ts'
 import { createKeys, keyHash } from './keys.ts'
-import { leaseLost, type Lease } from './lease.ts'
+import type { Lease } from './lease.ts'
 import { specText, tagsText, tagText } from './spec-text.ts'
 import { heldNumber, stateText, statusNumber } from './state-text.ts'
 
@@ -69,7 +69,7 @@ export function createInsert(
       // What went in before the lease was lost is in.
       const same = findSame(spec, text)
       if (same?.type === 'inserted') return same
-      throw leaseLost(state.owner ?? '', 'insert')
+      throw lease.lost(state.owner ?? '', 'insert')
     }
     let hash: string | null = null
     if (key !== undefined) {

@@ -9,9 +9,10 @@ export interface Lease {
   stands(owner: number): boolean
   /** @throws {BackendUnavailableError} BACKEND_UNAVAILABLE, reason `lease_lost`, when the store has ended it */
   check(owner: number, executorId: string, operation: string): void
+  lost(executorId: string, operation: string): Error
 }
 
-export function createLease(db: DatabaseSync, queue: CommitQueue): Lease {
+export function createLease(db: DatabaseSync, queue: CommitQueue, path: string): Lease {
   const select = db.prepare('SELECT 1 FROM owners WHERE seq = ? AND registered = 1')
   const standing = new Set<number>()
   let checkedIn = -1
@@ -27,15 +28,16 @@ export function createLease(db: DatabaseSync, queue: CommitQueue): Lease {
     return true
   }
 
+  function lost(executorId: string, operation: string): Error {
+    const message = `${path} does not know executor ${executorId} any more: it was taken for dead, and its records are others' now; it registers anew by itself, so try again in a moment, and if it goes on, run PRAGMA integrity_check on the file`
+    return refusal('lease_lost', operation, message)
+  }
+
   return {
     stands,
     check(owner, executorId, operation) {
-      if (!stands(owner)) throw leaseLost(executorId, operation)
+      if (!stands(owner)) throw lost(executorId, operation)
     },
+    lost,
   }
-}
-
-export function leaseLost(executorId: string, operation: string): Error {
-  const message = `executor ${executorId} has lost its lease: the store took it for dead and gave its records away; call open again`
-  return refusal('lease_lost', operation, message)
 }

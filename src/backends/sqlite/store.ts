@@ -58,7 +58,7 @@ function storeOn(
   const place = { hold, committed, lost: watchFile(settings.path) }
   const counts = createCounts(db)
   const queue = createCommitQueue(db, settings.path, place, counts)
-  const lease = createLease(db, queue)
+  const lease = createLease(db, queue, settings.path)
   const parts = {
     insert: createInsert(db, { queue, counts, lease, ownerNumber }),
     update: createUpdate(db, counts, ownerNumber),
