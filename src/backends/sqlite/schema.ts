@@ -110,6 +110,16 @@ export type SchemaState = 'none' | 'old' | 'current'
  * @throws {BackendUnavailableError} BACKEND_UNAVAILABLE, reason `foreign_database` or `newer_schema`
  */
 export function schemaState(db: DatabaseSync, path: string): SchemaState {
+  // In one transaction: another process may be making the tables between two of the questions.
+  db.exec('BEGIN')
+  try {
+    return stateInTransaction(db, path)
+  } finally {
+    db.exec('COMMIT')
+  }
+}
+
+function stateInTransaction(db: DatabaseSync, path: string): SchemaState {
   const applicationId = pragma(db, 'application_id')
   const version = pragma(db, 'user_version')
   if (applicationId === APPLICATION_ID && typeof version === 'number' && version > 0) {
@@ -133,7 +143,7 @@ export function schemaState(db: DatabaseSync, path: string): SchemaState {
 export function bringUpToDate(db: DatabaseSync, path: string): void {
   db.exec('BEGIN IMMEDIATE')
   try {
-    const state = schemaState(db, path)
+    const state = stateInTransaction(db, path)
     if (state === 'none') db.exec(TABLES)
     if (state === 'old') migrate(db)
     db.exec('COMMIT')

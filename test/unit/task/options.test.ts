@@ -51,6 +51,7 @@ const SAMPLES: Readonly<
   resultTtl: { far: '1m', near: '2s', key: 'resultTtlMs', resolved: 2_000, byDefault: undefined },
   storeErrors: { far: true, near: false, resolved: false, byDefault: true },
   validate: { far: true, near: false, resolved: false, byDefault: true },
+  propagation: { far: 'child', near: 'link', resolved: 'link', byDefault: undefined },
   throws: { far: [Error], near: [Mine], resolved: [Mine], byDefault: undefined },
   errors: { far: [Error], near: [Mine], resolved: [Mine], byDefault: undefined },
   onStart: { far: hook, near: [other], resolved: [other], byDefault: undefined },
