@@ -13,8 +13,6 @@ import type { TakenOver, Window } from './window.ts'
 
 /** How far ahead of its time a task is held in memory from its enqueue on, in milliseconds. */
 export const SOON_MS = 5_000
-/** How far ahead of its time a stored task is claimed: the time between two looks at the store, and some more. */
-const CLAIM_AHEAD_MS = AHEAD_MS
 /** A retry that is due later than this waits in the store; one that is due after `SOON_MS` when many others wait here. */
 const RETRY_LATER_MS = 60_000
 /** Records of one claim. */
@@ -110,7 +108,8 @@ export function createWindow(core: Core, grants: Grants): Window {
     }
     const records = await grants.ask('poll', 'claim', () => {
       const owner = ownerNow(core)
-      const dueBefore = owner.now + CLAIM_AHEAD_MS
+      // What comes due before the next regular look is claimed ahead of its time.
+      const dueBefore = owner.now + AHEAD_MS
       return backend.claim(owner, { ...room, limit: MAX_CLAIM, dueBefore })
     })
     for (const { state } of records) spilled.remove(state)

@@ -1,11 +1,11 @@
 /** Gives waiting records back to the store, where anyone may claim them. */
 
-import type { StatePatch, WriteResult } from '../backends/backend.ts'
+import type { WriteResult } from '../backends/backend.ts'
 import type { StoredRecord } from '../task/record.ts'
 import type { Core } from './core.ts'
 import type { LiveTask } from './live-task.ts'
 import { callUntilAnswered } from './persist.ts'
-import { forget, lose } from './settle.ts'
+import { forget, lose, patchOf } from './settle.ts'
 
 /** Records per write. */
 const BATCH = 500
@@ -19,10 +19,7 @@ export async function releaseTasks(
   const released: LiveTask[] = []
   for (let from = 0; from < lives.length; from += BATCH) {
     const batch = lives.slice(from, from + BATCH)
-    const results = await write(
-      core,
-      batch.map(({ id, position, name, state }) => patchOf(core, id, position, name, state)),
-    )
+    const results = await giveUp(core, batch)
     for (const [index, live] of batch.entries()) {
       live.isSettling = false
       if (results[index] === 'ok') {
@@ -40,35 +37,16 @@ export async function releaseTasks(
 /** Records that a claim has given to this executor and that it does not want any more. */
 export async function giveBackRecords(core: Core, records: readonly StoredRecord[]): Promise<void> {
   for (let from = 0; from < records.length; from += BATCH) {
-    await write(
-      core,
-      records
-        .slice(from, from + BATCH)
-        .map(({ spec, state, position }) => patchOf(core, spec.id, position, spec.name, state)),
-    )
+    await giveUp(core, records.slice(from, from + BATCH))
   }
 }
 
-function patchOf(
+/** Writes that they have no owner. */
+async function giveUp(
   core: Core,
-  id: string,
-  position: number,
-  name: string,
-  state: StatePatch['state'],
-): StatePatch {
-  const { fence } = state
-  return {
-    id,
-    position,
-    name,
-    owner: core.id,
-    fence,
-    state: { ...state, owner: null },
-    freesKey: false,
-  }
-}
-
-async function write(core: Core, patches: readonly StatePatch[]): Promise<readonly WriteResult[]> {
+  records: readonly Pick<StoredRecord, 'spec' | 'state' | 'position'>[],
+): Promise<readonly WriteResult[]> {
+  const patches = records.map((record) => patchOf(core, record, { ...record.state, owner: null }))
   try {
     return await callUntilAnswered(core, 'persist', 'update', () => core.backend.update(patches))
   } catch {

@@ -3,7 +3,7 @@
 import type { StatePatch, WriteResult } from '../backends/backend.ts'
 import * as lifecycle from '../events/lifecycle.ts'
 import type { InterruptReason } from '../task/errors.ts'
-import type { TaskState } from '../task/record.ts'
+import type { StoredRecord, TaskState } from '../task/record.ts'
 import type { SerializedError } from '../task/serialized-error.ts'
 import { isTerminal } from '../task/status.ts'
 import { serializeError } from '../task/serialized-error.ts'
@@ -91,21 +91,30 @@ export function writeState(
   fence: number = live.state.fence,
   unlessCancelled = false,
 ): readonly WriteResult[] | Promise<readonly WriteResult[]> {
-  const patch: StatePatch = {
-    id: live.id,
-    position: live.position,
-    name: live.name,
+  const patch = patchOf(core, live, next, fence, unlessCancelled)
+  const { backend } = core
+  return callUntilAnswered(core, 'persist', 'update', () => backend.update([patch]))
+}
+
+/** The replacement of a record's state by `next`, as this executor writes it. */
+export function patchOf(
+  core: Core,
+  { spec, state, position }: Pick<StoredRecord, 'spec' | 'state' | 'position'>,
+  next: TaskState,
+  fence: number = state.fence,
+  unlessCancelled = false,
+): StatePatch {
+  return {
+    id: spec.id,
+    position,
+    name: spec.name,
     owner: core.id,
     fence,
     state: next,
     freesKey:
-      live.spec.idempotencyKey !== undefined &&
-      isTerminal(next.status) &&
-      next.status !== 'succeeded',
+      spec.idempotencyKey !== undefined && isTerminal(next.status) && next.status !== 'succeeded',
     unlessCancelled,
   }
-  const { backend } = core
-  return callUntilAnswered(core, 'persist', 'update', () => backend.update([patch]))
 }
 
 function settled(

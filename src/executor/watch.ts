@@ -11,8 +11,8 @@ const MAX_POLL_MS = 500
 const MAX_POLLS_PER_SECOND = 4_000
 
 /**
- * The record, once `isThere` holds: the store is asked often at first, then twice a second, in a crowd less often. `undefined` as soon as the
- * task is in this process's memory, where its end is heard of at once.
+ * The record, once `isThere` holds: the store is asked often at first, then twice a second, in a crowd less often.
+ * `undefined` as soon as the task is in this process's memory, where its end is heard of at once.
  *
  * @throws {ResultUnavailableError} RESULT_UNAVAILABLE when there is no record (any more), or nobody waits any more
  */
