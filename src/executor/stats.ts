@@ -5,7 +5,7 @@ import type { ObserverStats } from './attached-observer.ts'
 import type { Core, Phase } from './core.ts'
 import type { LatencyStats } from './latency.ts'
 import type { LiveTask } from './live-task.ts'
-import type { WorkTotals } from './tally.ts'
+import { newTotals, type WorkTotals } from './tally.ts'
 
 /** The tasks that an executor has in memory, by what they do now. Each is counted once. See `overflow` for the others. */
 export interface WorkNow {
@@ -162,17 +162,7 @@ function groupIn(groups: Map<string, Counts>, name: string): Counts {
   return group
 }
 
-const TOTALS = [
-  'enqueued',
-  'started',
-  'succeeded',
-  'failed',
-  'retried',
-  'cancelled',
-  'interrupted',
-  'requeued',
-  'expired',
-] as const satisfies readonly (keyof WorkTotals)[]
+const TOTALS = Object.keys(newTotals()) as (keyof WorkTotals)[]
 
 function newCounts(): Counts {
   return {
@@ -181,16 +171,6 @@ function newCounts(): Counts {
     retrying: 0,
     scheduled: 0,
     oldestWaitMs: 0,
-    totals: {
-      enqueued: 0,
-      started: 0,
-      succeeded: 0,
-      failed: 0,
-      retried: 0,
-      cancelled: 0,
-      interrupted: 0,
-      requeued: 0,
-      expired: 0,
-    },
+    totals: newTotals(),
   }
 }

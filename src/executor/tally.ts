@@ -119,6 +119,14 @@ function newCell(queue: string, taskName: string): Cell {
   return {
     queue,
     taskName,
+    ...newTotals(),
+    overrunning: 0,
+  }
+}
+
+/** Nothing yet. */
+export function newTotals(): { -readonly [Name in keyof WorkTotals]: number } {
+  return {
     enqueued: 0,
     started: 0,
     succeeded: 0,
@@ -128,6 +136,5 @@ function newCell(queue: string, taskName: string): Cell {
     interrupted: 0,
     requeued: 0,
     expired: 0,
-    overrunning: 0,
   }
 }
