@@ -6,12 +6,9 @@
 import { writeSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { createExecutor, defineTask, type Executor, type Task } from '../../src/index.ts'
+import type { HeapSample } from './heap-slope.ts'
 
-export interface Sample {
-  /** Tasks (or lines) so far. */
-  readonly done: number
-  /** Heap, external memory and array buffers, after two collections. */
-  readonly bytes: number
+export interface Sample extends HeapSample {
   readonly rss: number
 }
 

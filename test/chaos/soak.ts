@@ -2,13 +2,11 @@
 
 import { fileURLToPath } from 'node:url'
 import { startChild } from '../support/child.ts'
-import type { Sample, SoakReport } from './soak-child.ts'
+import { heapSlope, MIB, mib, POINTS_OF_SLOPE } from './heap-slope.ts'
+import type { SoakReport } from './soak-child.ts'
 import type { Case, CaseReport, SuiteOptions } from './suite.ts'
 
 const PROGRAM = fileURLToPath(new URL('soak-child.ts', import.meta.url))
-const MIB = 1_048_576
-/** Of ten points; the first ones are warming up. */
-const POINTS_OF_SLOPE = 8
 /** After warm-up. */
 const MAX_RSS_GROWTH = 30 * MIB
 const TASKS = 10_000_000
@@ -64,7 +62,7 @@ export function cases({ rounds = TASKS }: SuiteOptions): readonly Case[] {
 export async function runSoak(soak: Soak, count: number): Promise<CaseReport> {
   const { kind, maxSlope, planted, end, isLong } = soak
   const { samples, ends } = await soaked(kind, count, planted ?? 0)
-  const slope = slopeOf(samples.slice(-POINTS_OF_SLOPE))
+  const slope = heapSlope(samples)
   const first = samples.at(-POINTS_OF_SLOPE)
   const last = samples.at(-1)
   const rssGrowth = (last?.rss ?? 0) - (first?.rss ?? 0)
@@ -98,23 +96,4 @@ async function soaked(kind: string, count: number, planted: number): Promise<Soa
   } finally {
     child.kill()
   }
-}
-
-/** Least squares: bytes per task. */
-function slopeOf(samples: readonly Sample[]): number {
-  const mean = (values: readonly number[]): number =>
-    values.reduce((sum, value) => sum + value, 0) / values.length
-  const meanDone = mean(samples.map(({ done }) => done))
-  const meanBytes = mean(samples.map(({ bytes }) => bytes))
-  let above = 0
-  let below = 0
-  for (const { done, bytes } of samples) {
-    above += (done - meanDone) * (bytes - meanBytes)
-    below += (done - meanDone) ** 2
-  }
-  return above / below
-}
-
-function mib(bytes: number): string {
-  return (bytes / MIB).toFixed(1)
 }

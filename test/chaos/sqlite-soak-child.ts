@@ -8,16 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createExecutor, defineTask } from '../../src/index.ts'
 import { sqliteBackend } from '../../src/sqlite.ts'
 import { waitFor } from '../../src/testing/wait-for.ts'
-
-export interface FileSoakSample {
-  /** Tasks so far, those that warmed it up included. */
-  readonly done: number
-  /** Heap, external memory and array buffers, after two collections. */
-  readonly bytes: number
-}
+import type { HeapSample } from './heap-slope.ts'
 
 export interface FileSoakReport {
-  readonly samples: readonly FileSoakSample[]
+  readonly samples: readonly HeapSample[]
   readonly enqueued: number
   readonly succeeded: number
   /** Finished records at the end, when the sweeps have come to rest. */
@@ -85,7 +79,7 @@ function held(): number {
 
 await executor.start()
 const looking = setInterval(look, LOOK_MS)
-const samples: FileSoakSample[] = []
+const samples: HeapSample[] = []
 const startedAt = performance.now()
 let enqueued = 0
 

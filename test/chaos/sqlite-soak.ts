@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { startChild } from '../support/child.ts'
-import type { FileSoakReport, FileSoakSample } from './sqlite-soak-child.ts'
+import { heapSlope, MIB, mib } from './heap-slope.ts'
+import type { FileSoakReport } from './sqlite-soak-child.ts'
 import type { CaseReport, Suite } from './suite.ts'
 
 const PROGRAM = fileURLToPath(new URL('sqlite-soak-child.ts', import.meta.url))
-const MIB = 1_048_576
 const TASKS = 1_000_000
 /** As the child's retention: what a sweep has not come to may be above it. */
 const KEPT = 10_000
@@ -19,7 +19,6 @@ const MAX_BYTES = 200 * MIB
 const MAX_LOG_BYTES = 64 * MIB
 /** Bytes of heap per task of a million. An object that is kept weighs a hundred. */
 const MAX_SLOPE = 0.5
-const POINTS_OF_SLOPE = 8
 /** One object in so many is kept on purpose: the slope has to show it. */
 const PLANTED = 10
 
@@ -52,7 +51,7 @@ export async function soakFile(tasks: number, planted: number): Promise<CaseRepo
     const { largest, largestLog, samples, enqueued, seconds, left } = report
     const rate = Math.round(enqueued / seconds)
     return {
-      counts: `${enqueued} tasks, ${rate}/s, ${mib(largest)} MiB at most, log ${mib(largestLog)} MiB, ${left} kept, heap ${slopeOf(samples).toFixed(3)} B each`,
+      counts: `${enqueued} tasks, ${rate}/s, ${mib(largest)} MiB at most, log ${mib(largestLog)} MiB, ${left} kept, heap ${heapSlope(samples).toFixed(3)} B each`,
       breaches,
     }
   } finally {
@@ -65,7 +64,7 @@ export async function soakFile(tasks: number, planted: number): Promise<CaseRepo
 function judged(report: FileSoakReport, tasks: number, planted: number): string[] {
   const { samples, enqueued, succeeded, left, largest, largestLog, logSamples } = report
   const breaches: string[] = []
-  const slope = slopeOf(samples)
+  const slope = heapSlope(samples)
   const limit = (MAX_SLOPE * TASKS) / tasks
   if (planted === 0 && slope > limit)
     breaches.push(`the heap grows by ${slope.toFixed(3)} B a task`)
@@ -91,24 +90,4 @@ function damageOf(path: string): readonly string[] {
   } finally {
     db.close()
   }
-}
-
-/** Least squares over the last points: bytes per task. */
-function slopeOf(all: readonly FileSoakSample[]): number {
-  const samples = all.slice(-POINTS_OF_SLOPE)
-  const mean = (values: readonly number[]): number =>
-    values.reduce((sum, value) => sum + value, 0) / values.length
-  const meanDone = mean(samples.map(({ done }) => done))
-  const meanBytes = mean(samples.map(({ bytes }) => bytes))
-  let above = 0
-  let below = 0
-  for (const { done, bytes } of samples) {
-    above += (done - meanDone) * (bytes - meanBytes)
-    below += (done - meanDone) ** 2
-  }
-  return above / below
-}
-
-function mib(bytes: number): string {
-  return (bytes / MIB).toFixed(1)
 }
