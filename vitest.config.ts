@@ -41,7 +41,7 @@ const config: ViteUserConfig = defineConfig({
         },
       },
       // One for each program from elsewhere, because scripts/run.mjs leaves out what this machine cannot have.
-      ...['collector', 'prometheus'].map((name) => ({
+      ...['collector', 'prometheus', 'valkey'].map((name) => ({
         extends: true as const,
         test: {
           name,

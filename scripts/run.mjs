@@ -15,7 +15,10 @@ const commands = {
     const checked = await show(tool('typescript', 'tsc', ['-p', 'benchmarks']))
     return checked === 0 ? program('benchmarks/run.ts', args) : checked
   },
-  test: async (args) => runAll(checks, args, await servicesToLeaveOut()),
+  test: async (args) => {
+    const code = await bringRedis()
+    return code === 0 ? runAll(checks, args, await servicesToLeaveOut()) : code
+  },
   check: (args) => runAll(checks, ['--project', 'unit', ...args]),
   vitest: (args) => vitest(args),
   collector: (args) => testServices(args),
@@ -68,11 +71,19 @@ function vitest(args) {
 }
 
 /** Programs from elsewhere that tests need; each is a vitest project of the same name, and brought by prepare.ts. */
-const services = ['collector', 'prometheus']
+const services = ['collector', 'prometheus', 'valkey']
 const UNAVAILABLE = 3
 
 function prepare(name) {
-  return [join(root, 'scripts/collector/prepare.ts'), name]
+  return [join(root, 'scripts/services/prepare.ts'), name]
+}
+
+/** Most tests of the store and the stream need it: without it there is nothing to run. */
+async function bringRedis() {
+  const outcome = { output: '' }
+  const code = await keep(prepare('redis'), outcome)
+  if (code !== 0) process.stderr.write(outcome.output)
+  return code
 }
 
 /** Runs their tests, and fails when one of them cannot be had. */

@@ -154,6 +154,11 @@ export type BackendErrorReason =
   | 'closed'
   | 'lease_lost'
   | 'file_lost'
+  | 'unreachable'
+  | 'access_denied'
+  | 'wrong_type'
+  | 'not_durable'
+  | 'evicting'
   | 'unknown'
 
 /** The store could not be reached or refused to work. The operation may be tried again. */

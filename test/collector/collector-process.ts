@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { collectorBinary } from '../../scripts/collector/collector.ts'
+import { collectorBinary } from '../../scripts/services/collector.ts'
 import { freePort } from '../support/free-port.ts'
 
 const config = join(import.meta.dirname, '../../examples/otel-collector/collector.yaml')

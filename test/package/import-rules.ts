@@ -24,16 +24,26 @@ interface Floor {
 }
 
 const contracts = ['backends/backend.ts', 'observers/observer.ts', 'engines/engine.ts']
-const belowHttp = ['task', 'events', 'backends', 'engines', 'context', 'observers', 'executor']
+const belowHttp = [
+  'task',
+  'events',
+  'connections',
+  'backends',
+  'engines',
+  'context',
+  'observers',
+  'executor',
+]
 
 /** Five floors; a folder that is not here may not exist. */
 const floors: Readonly<Record<string, Floor>> = {
   task: { ours: [], builtins: [] },
   events: { ours: ['task'], builtins: [] },
-  backends: { ours: ['task'], builtins: 'any' },
+  connections: { ours: ['task'], builtins: 'any' },
+  backends: { ours: ['task', 'connections'], builtins: 'any' },
   engines: { ours: ['task'], builtins: [] },
   context: { ours: ['task', 'events'], builtins: ['node:async_hooks'] },
-  observers: { ours: ['task', 'events'], builtins: 'any' },
+  observers: { ours: ['task', 'events', 'connections'], builtins: 'any' },
   executor: { ours: ['task', 'events', 'context', ...contracts], builtins: 'any' },
   http: { ours: belowHttp, builtins: 'any' },
   cli: { ours: [...belowHttp, 'http'], builtins: 'any' },
@@ -49,6 +59,7 @@ const packages: Readonly<Record<string, { readonly where: string; readonly typeO
     '@opentelemetry/instrumentation': { where: 'observers/otel', typeOnly: true },
     '@opentelemetry/sdk-node': { where: 'observers/otel/start-telemetry.ts' },
     'node:sqlite': { where: 'backends/sqlite' },
+    ioredis: { where: 'connections' },
   }
 
 export function importLines(from: string, source: string): readonly ImportLine[] {

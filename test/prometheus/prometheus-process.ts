@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { prometheusBinary } from '../../scripts/collector/prometheus.ts'
+import { prometheusBinary } from '../../scripts/services/prometheus.ts'
 import { waitFor } from '../../src/testing/wait-for.ts'
 import { freePort } from '../support/free-port.ts'
 

@@ -17,7 +17,7 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }))
 function prepare(name: string, env: Readonly<Record<string, string>> = {}) {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    [join(root, 'scripts/collector/prepare.ts'), name],
+    [join(root, 'scripts/services/prepare.ts'), name],
     {
       encoding: 'utf8',
       env: { PATH: join(directory, 'bin'), XDG_CACHE_HOME: join(directory, 'cache'), ...env },

@@ -1,0 +1,98 @@
+/** What the errors of Redis and of a connection to it mean, and what can be done about them. */
+
+import type { BackendErrorReason } from '../task/errors.ts'
+
+export interface RedisFailure {
+  readonly reason: BackendErrorReason
+  /** The error's own words, and the next step. */
+  readonly message: string
+}
+
+interface Meaning {
+  readonly pattern: RegExp
+  readonly reason: BackendErrorReason
+  readonly advice: string
+}
+
+/** The first that fits. Sources: the error prefixes in Redis' server.c (7.0), and the messages of ioredis and Node. */
+const MEANINGS: readonly Meaning[] = [
+  {
+    pattern: /^(WRONGPASS|NOAUTH|ERR invalid password|ERR AUTH|ERR Client sent AUTH)/,
+    reason: 'access_denied',
+    advice: 'check user name and password of the client',
+  },
+  {
+    pattern: /NOPERM/,
+    reason: 'access_denied',
+    advice: 'the user may not do this; docs/redis.md lists what its ACL has to allow',
+  },
+  {
+    pattern: /OOM command not allowed/,
+    reason: 'full',
+    advice:
+      'Redis has reached its maxmemory; give it more, or keep finished records for a shorter time',
+  },
+  {
+    pattern: /READONLY/,
+    reason: 'read_only',
+    advice: 'this is a replica; work goes on when the connection leads to the master',
+  },
+  {
+    pattern: /MISCONF/,
+    reason: 'read_only',
+    advice: 'Redis cannot save to its disk and refuses writes; look at its log',
+  },
+  {
+    pattern: /^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY)|Redis is loading/,
+    reason: 'busy',
+    advice: 'Redis is not ready yet; work goes on when it is',
+  },
+  {
+    pattern: /WRONGTYPE/,
+    reason: 'wrong_type',
+    advice: 'the key holds something of another kind; choose another name or prefix',
+  },
+  {
+    pattern: /Command timed out/,
+    reason: 'timeout',
+    advice: 'Redis did not answer in time; the command may have been carried out',
+  },
+  {
+    pattern:
+      /isn't writeable|Connection is closed|ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT|[Ss]ocket|no connection|All sentinels|None of startup nodes|Failed to refresh slots|max retries/,
+    reason: 'unreachable',
+    advice: 'check that Redis runs at this address; work goes on when it is there again',
+  },
+  {
+    pattern: /Protocol error|wrong version number|SSL|TLS|certificate|packet length/,
+    reason: 'unreachable',
+    advice: 'check whether this port speaks TLS (rediss://) or not (redis://), and the certificate',
+  },
+]
+
+/**
+ * The meaning of `error`. When it only says that there is no connection, `trouble`, why there is none, says more.
+ */
+export function redisFailure(error: unknown, trouble: Error | undefined): RedisFailure {
+  const own = meaningOf(error)
+  const why = own?.reason === 'unreachable' && trouble !== undefined ? trouble : error
+  const { reason, advice } = meaningOf(why) ?? {
+    reason: own?.reason ?? 'unknown',
+    advice: undefined,
+  }
+  const text = messageOf(why)
+  return { reason, message: advice === undefined ? text : `${text}; ${advice}` }
+}
+
+function meaningOf(error: unknown): Meaning | undefined {
+  const text = messageOf(error)
+  return MEANINGS.find(({ pattern }) => pattern.test(text))
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.message !== '') return error.message
+  // That of an AggregateError (several addresses tried) is empty.
+  const { code } = error as { readonly code?: unknown }
+  return typeof code === 'string' ? code : error.name
+}

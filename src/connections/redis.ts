@@ -1,0 +1,246 @@
+/** A connection to Redis of our own: made after the caller's, and never one that waits for ever. */
+
+import { createHash } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { type Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
+import { InvalidOptionsError } from '../task/errors.ts'
+import { readFields } from '../task/reading.ts'
+
+/** Where Redis is: a client of ioredis (5.10 or later), a URL, or options of ioredis. A client is copied, never used or closed. */
+export type RedisSource = Redis | Cluster | RedisOptions | string
+
+/** A script, which Redis keeps by its hash. */
+export interface RedisScript {
+  readonly name: string
+  readonly lua: string
+  readonly sha1: string
+}
+
+export function redisScript(name: string, lua: string): RedisScript {
+  return { name, lua, sha1: createHash('sha1').update(lua).digest('hex') }
+}
+
+/** What may differ between the connections of one process. */
+export interface RedisConnectionOptions {
+  /** Shown by `CLIENT LIST`. */
+  readonly connectionName: string
+  /** A command without an answer for so long rejects; it may have been carried out. */
+  readonly commandTimeoutMs?: number | undefined
+  /** For connections that block or subscribe, where silence is no sign of death: such a one sends pings itself. */
+  readonly socketTimeoutMs?: number | undefined
+}
+
+export interface RedisConnection {
+  readonly client: Redis | Cluster
+  /** Host and port, for messages; never a password. */
+  readonly place: string
+  /** What the caller's client puts before every key. This connection does not, since scripts name keys themselves. */
+  readonly keyPrefix: string
+  /** Why it is not connected, as far as is known: the latest error of the connection. `undefined` once it is connected. */
+  readonly trouble: Error | undefined
+  /** Resolves when commands are taken; rejects with the trouble, or after the time given. */
+  ready(withinMs: number): Promise<void>
+  /** Waits for a command of {@link client}; meanwhile the process stays alive, which an idle connection does not cause. */
+  counted<T>(call: Promise<T>): Promise<T>
+  /**
+   * Runs a script, and loads it when Redis does not have it (any more): then it runs after what was sent in between, so
+   * whoever needs an order has one under way at a time.
+   */
+  run(script: RedisScript, keys: readonly string[], args: readonly Argument[]): Promise<unknown>
+  /** Another connection to the same place. */
+  another(options: RedisConnectionOptions): RedisConnection
+  /** Ends it at once; what is under way rejects. Idempotent. */
+  close(): void
+}
+
+type Argument = string | number | Buffer
+
+const COMMAND_TIMEOUT_MS = 2_000
+/** A link that died without a word is noticed after so long: heartbeats and polls are more frequent than that. */
+const SOCKET_TIMEOUT_MS = 12_000
+const KEEP_ALIVE_MS = 5_000
+const CONNECT_TIMEOUT_MS = 3_000
+const RECONNECT_MS = 50
+const MAX_RECONNECT_MS = 2_000
+
+/**
+ * Opens a connection like that of `source`, whose settings it takes over but for those that decide how long anything
+ * waits: a command while there is no connection rejects at once instead of being queued, one that was under way when the
+ * connection broke rejects instead of being sent again (only the caller knows whether that may be), and connecting again
+ * is tried for as long as it takes, at least every two seconds.
+ *
+ * @throws {InvalidOptionsError} INVALID_OPTIONS when `source` is none
+ */
+export function connectRedis(
+  source: unknown,
+  where: string,
+  options: RedisConnectionOptions,
+): RedisConnection {
+  const { client, keyPrefix } = copyOf(source, where, settingsOf(options))
+  let trouble: Error | undefined
+  let isClosed = false
+  let underWay = 0
+  // Without a listener ioredis writes to stderr; what it means is said by the commands that reject.
+  client.on('error', (error: Error) => (trouble = error))
+  client.on('ready', () => (trouble = undefined))
+  // What keeps a process alive is somebody who waits for an answer, not a connection that is open.
+  client.on('connect', () => keepAlive(underWay > 0))
+  client.on('reconnecting', () => unrefTimer(client))
+  // A failed first attempt rejects here, and is followed by others.
+  client.connect().catch((error: Error) => (trouble ??= error))
+
+  function keepAlive(isNeeded: boolean): void {
+    const { stream } = client as { readonly stream?: Partial<Socket> }
+    if (isNeeded) stream?.ref?.()
+    else stream?.unref?.()
+  }
+
+  async function counted<T>(call: Promise<T>): Promise<T> {
+    underWay += 1
+    if (underWay === 1) keepAlive(true)
+    try {
+      return await call
+    } finally {
+      underWay -= 1
+      if (underWay === 0) keepAlive(false)
+    }
+  }
+
+  return {
+    client,
+    place: placeOf(client),
+    keyPrefix,
+    get trouble() {
+      return trouble
+    },
+    async ready(withinMs) {
+      if (client.status === 'ready') return
+      await new Promise<void>((resolve, reject) => {
+        const end = (settle: () => void): void => {
+          clearTimeout(timer)
+          client.off('ready', onReady)
+          client.off('end', onEnd)
+          settle()
+        }
+        const onReady = (): void => end(resolve)
+        const onEnd = (): void => end(() => reject(trouble ?? new Error('Connection is closed.')))
+        const timer = setTimeout(() => {
+          end(() => reject(trouble ?? new Error(`no connection within ${withinMs} ms`)))
+        }, withinMs)
+        client.on('ready', onReady)
+        client.on('end', onEnd)
+        if (isClosed) onEnd()
+      })
+    },
+    counted,
+    async run(script, keys, args) {
+      try {
+        return await counted(client.evalsha(script.sha1, keys.length, ...keys, ...args))
+      } catch (error) {
+        if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+        return counted(client.eval(script.lua, keys.length, ...keys, ...args))
+      }
+    },
+    another: (more) => connectRedis(client, where, more),
+    close() {
+      if (isClosed) return
+      isClosed = true
+      client.disconnect()
+    },
+  }
+}
+
+/** What decides how long anything waits, whatever the caller's client does. */
+function settingsOf(options: RedisConnectionOptions) {
+  const {
+    connectionName,
+    commandTimeoutMs = COMMAND_TIMEOUT_MS,
+    socketTimeoutMs = SOCKET_TIMEOUT_MS,
+  } = options
+  return {
+    connectionName,
+    commandTimeout: commandTimeoutMs,
+    socketTimeout: socketTimeoutMs,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    keepAlive: KEEP_ALIVE_MS,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    enableAutoPipelining: false,
+    enableReadyCheck: true,
+    maxRetriesPerRequest: null,
+    keyPrefix: '',
+    lazyConnect: true,
+    stringNumbers: false,
+    retryStrategy: reconnectDelay,
+    // After a failover the address leads to another server: only a new connection finds it.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  }
+}
+
+/** Between a half and the whole of a wait that doubles: many processes must not come back at the same instant. */
+function reconnectDelay(times: number): number {
+  const most = Math.min(MAX_RECONNECT_MS, RECONNECT_MS * 2 ** Math.min(times - 1, 10))
+  return Math.ceil((most * (1 + Math.random())) / 2)
+}
+
+function copyOf(
+  source: unknown,
+  where: string,
+  ours: ReturnType<typeof settingsOf>,
+): { readonly client: Redis | Cluster; readonly keyPrefix: string } {
+  if (typeof source === 'string') {
+    if (/^rediss?:\/\//.test(source)) return { client: new Redis(source, ours), keyPrefix: '' }
+    throw notASource(source, where)
+  }
+  if (isCluster(source)) {
+    const { redisOptions = {}, keyPrefix = redisOptions.keyPrefix ?? '' } = source.options
+    const { connectionName, lazyConnect, enableOfflineQueue, enableReadyCheck } = ours
+    const client = source.duplicate([], {
+      lazyConnect,
+      enableOfflineQueue,
+      enableReadyCheck,
+      keyPrefix: '',
+      redisOptions: { ...redisOptions, ...ours, connectionName },
+      clusterRetryStrategy: reconnectDelay,
+    })
+    return { client, keyPrefix }
+  }
+  if (isClient(source)) {
+    return { client: source.duplicate(ours), keyPrefix: source.options.keyPrefix ?? '' }
+  }
+  const given: Readonly<{ keyPrefix?: string }> = readFields(source, 'client', EXPECTED, where)
+  return { client: new Redis({ ...given, ...ours }), keyPrefix: given.keyPrefix ?? '' }
+}
+
+const EXPECTED = 'a client of ioredis, a URL redis:// or rediss://, or options of ioredis'
+
+function notASource(value: unknown, where: string): InvalidOptionsError {
+  // A URL may hold a password: what was given is described, not shown.
+  return new InvalidOptionsError('client', EXPECTED, typeof value === 'string' ? '' : value, where)
+}
+
+// By what they can do: the caller's ioredis may be another copy of the package.
+
+function isClient(value: unknown): value is Redis {
+  if (typeof value !== 'object' || value === null) return false
+  const { duplicate, options } = value as Partial<Redis>
+  return typeof duplicate === 'function' && typeof options === 'object' && options !== null
+}
+
+function isCluster(value: unknown): value is Cluster {
+  return isClient(value) && (value as { readonly isCluster?: unknown }).isCluster === true
+}
+
+/** Of the wait before the next attempt to connect; ioredis keeps it to itself. */
+function unrefTimer(client: Redis | Cluster): void {
+  const { reconnectTimeout } = client as unknown as { readonly reconnectTimeout?: NodeJS.Timeout }
+  reconnectTimeout?.unref?.()
+}
+
+function placeOf(client: Redis | Cluster): string {
+  if (isCluster(client)) return 'the Redis cluster'
+  const { path, host, port, sentinels, name } = client.options
+  if (path !== undefined) return path
+  if (sentinels !== null && sentinels !== undefined) return `the Redis master ${name}`
+  return `${host}:${port}`
+}

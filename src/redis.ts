@@ -1,0 +1,3 @@
+/** `plainsight/redis`: records in Redis, and events in a Redis stream. */
+
+export type { RedisSource } from './connections/redis.ts'

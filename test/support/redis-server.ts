@@ -1,0 +1,110 @@
+/** A Redis server for one test: on a port of its own, with a directory of its own, ended by its pid. */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { redisBinary } from '../../scripts/services/redis.ts'
+import { freePort } from './free-port.ts'
+
+export interface RedisServerOptions {
+  /** Settings as on the command line: `['--appendonly', 'yes']`. Default: nothing is persisted. */
+  readonly args?: readonly string[] | undefined
+  /** Another server that speaks the same protocol, such as Valkey's. */
+  readonly binary?: string | undefined
+}
+
+export interface RedisServer {
+  readonly port: number
+  readonly url: string
+  /** Where it keeps what it persists. */
+  readonly directory: string
+  readonly pid: number
+  /** `SIGSTOP` freezes it, `SIGCONT` wakes it up, `SIGKILL` ends it without a word. */
+  signal(signal: NodeJS.Signals): void
+  /** Resolves when the process is gone. */
+  readonly ended: Promise<void>
+  /** Starts it again on the same port and directory, after it has ended; resolves when it listens, be it loading or not. */
+  restart(args?: readonly string[]): Promise<void>
+  /** Kills it and removes its directory. */
+  stop(): Promise<void>
+}
+
+const NOT_PERSISTED = ['--save', '', '--appendonly', 'no']
+const START_MS = 20_000
+
+export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const binary = options.binary ?? (await redisBinary())
+  const directory = mkdtempSync(join(tmpdir(), 'plainsight-redis-'))
+  const port = await freePort()
+  let child: ChildProcess
+  let ended: Promise<void>
+
+  async function start(args: readonly string[]): Promise<void> {
+    const settings = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory, ...args]
+    const each = spawn(binary, [...settings, '--enable-debug-command', 'local'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    child = each
+    let said = ''
+    for (const stream of [each.stdout, each.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => (said += text))
+    }
+    const kill = (): void => void each.kill('SIGKILL')
+    process.on('exit', kill)
+    let isOver = false
+    ended = new Promise((resolve) => {
+      const end = (): void => {
+        isOver = true
+        process.off('exit', kill)
+        resolve()
+      }
+      each.on('error', end)
+      each.on('close', end)
+    })
+    const until = performance.now() + START_MS
+    while (!(await listens(port))) {
+      if (isOver) throw new Error(`${binary} ended before it listened:\n${said}`)
+      if (performance.now() > until) throw new Error(`${binary} does not listen:\n${said}`)
+      await sleep(10)
+    }
+  }
+
+  let settings = options.args ?? NOT_PERSISTED
+  await start(settings)
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    directory,
+    get pid() {
+      return child.pid ?? -1
+    },
+    signal: (signal) => void child.kill(signal),
+    get ended() {
+      return ended
+    },
+    async restart(args) {
+      settings = args ?? settings
+      await start(settings)
+    },
+    async stop() {
+      child.kill('SIGCONT')
+      child.kill('SIGKILL')
+      await ended
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => resolve(false))
+  })
+}
