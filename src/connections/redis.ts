@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { type Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
+import { type Cluster, Redis, type RedisOptions } from 'ioredis'
 import { InvalidOptionsError } from '../task/errors.ts'
 import { readFields } from '../task/reading.ts'
 
@@ -177,6 +177,11 @@ function settingsOf(options: RedisConnectionOptions) {
   }
 }
 
+/** What `duplicate` of a cluster takes for its nodes. */
+type ClusterNodeOptions = NonNullable<
+  NonNullable<Parameters<Cluster['duplicate']>[1]>['redisOptions']
+>
+
 /** Between a half and the whole of a wait that doubles: many processes must not come back at the same instant. */
 function reconnectDelay(times: number): number {
   const most = Math.min(MAX_RECONNECT_MS, RECONNECT_MS * 2 ** Math.min(times - 1, 10))
@@ -194,13 +199,13 @@ function copyOf(
   }
   if (isCluster(source)) {
     const { redisOptions = {}, keyPrefix = redisOptions.keyPrefix ?? '' } = source.options
-    const { connectionName, lazyConnect, enableOfflineQueue, enableReadyCheck } = ours
+    const { lazyConnect, enableOfflineQueue, enableReadyCheck } = ours
     const client = source.duplicate([], {
       lazyConnect,
       enableOfflineQueue,
       enableReadyCheck,
       keyPrefix: '',
-      redisOptions: { ...redisOptions, ...ours, connectionName },
+      redisOptions: { ...redisOptions, ...ours } as ClusterNodeOptions,
       clusterRetryStrategy: reconnectDelay,
     })
     return { client, keyPrefix }
