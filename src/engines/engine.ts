@@ -116,9 +116,9 @@ export interface Engine<Item extends EngineItem = EngineItem> {
   /** Takes out those of this queue that would go last, all but the first `keep` of those that are due. */
   shed?(queue: string, keep: number): readonly Item[]
   /** `stats().waiting`, for asking at every enqueue. */
-  readonly waiting: number
+  waiting(): number
   /** As `waiting`, with those that are not due yet. */
-  readonly held: number
+  held(): number
   /** Stops for good: nothing starts any more. Answers the items that have not been run. */
   stop(): readonly Item[]
 }

@@ -70,12 +70,8 @@ export function inlineEngine<Item extends EngineItem = EngineItem>(): Engine<Ite
     },
     refresh() {},
     stats: () => ({ active, waiting: held.length, scheduled: later.size }),
-    get waiting() {
-      return held.length
-    },
-    get held() {
-      return held.length + later.size
-    },
+    waiting: () => held.length,
+    held: () => held.length + later.size,
     removeAll,
     stop() {
       stopped = true

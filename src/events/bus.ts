@@ -3,6 +3,7 @@
 import { EventEmitter } from 'eventemitter3'
 import { InvalidOptionsError } from '../task/errors.ts'
 import { LEVELS, SILENT } from '../task/level.ts'
+import type { Writable } from '../task/writable.ts'
 import { EVENT_LEVELS, type EventOf, type EventType, type PlainsightEvent } from './event.ts'
 import type { LevelFilter } from './level-filter.ts'
 
@@ -77,7 +78,6 @@ export function createBus(
   // Replaced as a whole when listeners come and go, so that a delivery under way keeps its list.
   let routes = new Map<EventType, readonly BusListener[]>()
   let listeners: readonly BusListener[] = []
-  let logFloor: number = SILENT
   let delivering = false
   let closed = false
   const queue: [PlainsightEvent, BusListener | undefined][] = []
@@ -90,11 +90,12 @@ export function createBus(
       routes.set(type, list)
       wanted[type] = !closed && (list.length > 0 || emitter.listenerCount(type) > 0)
     }
-    logFloor = !closed && emitter.listenerCount('task.log') > 0 ? LEVELS.debug : SILENT
+    let logFloor: number = !closed && emitter.listenerCount('task.log') > 0 ? LEVELS.debug : SILENT
     for (const listener of routes.get('task.log') ?? []) {
       const floor = listener.types?.has('task.log') === true ? LEVELS.debug : listener.filter.floor
       if (floor < logFloor) logFloor = floor
     }
+    bus.logFloor = logFloor
     onRoutesChange()
   }
 
@@ -183,11 +184,9 @@ export function createBus(
     return off
   }
 
-  return {
+  const bus: Writable<Bus> = {
     wanted,
-    get logFloor() {
-      return logFloor
-    },
+    logFloor: SILENT,
     publish(event, except) {
       if (delivering) {
         queue.push([event, except])
@@ -220,6 +219,7 @@ export function createBus(
       once: (type, listener) => subscribe(type, listener, true),
     },
   }
+  return bus
 }
 
 /** Whether `value` can be awaited. A getter that throws makes it no. */

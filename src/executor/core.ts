@@ -96,7 +96,7 @@ export interface Core {
   /** Registers anew with a store that has given our records away. Rejects when the store does. */
   renewLease(): Promise<void>
   /** Which of the waiting tasks are in memory. */
-  readonly window: Window
+  window: Window
   /** Begins the attempt of a task that has a slot and whose record says running: soon, in the base context. */
   startSoon(live: LiveTask): void
   /** Hands a task that waits to the engine, or ends it: it was cancelled meanwhile, or has expired. */

@@ -41,6 +41,7 @@ import { Tally } from './tally.ts'
 import { createUpkeep } from './upkeep.ts'
 import { uuidV7 } from './uuid.ts'
 import { createWindow } from './fill-window.ts'
+import type { Window } from './window.ts'
 import { waitUntilIdle } from './drain.ts'
 import { watchLoop } from './watch-loop.ts'
 
@@ -115,9 +116,8 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     leaseEndsMs: Infinity,
     watching: 0,
     renewLease: () => lease.beat(),
-    get window() {
-      return window
-    },
+    // Set below: it is made of the core. No getter: V8 would look up every property of the core in a hash table.
+    window: undefined as unknown as Window,
     around: { wrapEnqueue: [], wrapRun: [], runInternal: [] },
     aroundHost: {
       timers,
@@ -145,7 +145,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
       enqueue({ task, input, options: enqueueOptions }),
   }
   const grants = createGrants(core)
-  const window = createWindow(core, grants)
+  const window = (core.window = createWindow(core, grants))
   const logStore = createLogStore(core)
   const attempts = createAttempts(core, logStore)
   const enqueuer = createEnqueuer(core, attempts)

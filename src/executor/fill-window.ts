@@ -92,7 +92,7 @@ export function createWindow(core: Core, grants: Grants): Window {
   }
 
   async function empty(): Promise<void> {
-    if (isOn && engine.held > 0) await release(engine.removeAll())
+    if (isOn && engine.held() > 0) await release(engine.removeAll())
   }
 
   async function claim(): Promise<readonly StoredRecord[]> {
@@ -197,9 +197,7 @@ export function createWindow(core: Core, grants: Grants): Window {
 
   return {
     isOverflowing: (queue) => isOn && (isCutShort || lanes.get(queue)?.isOverflowing === true),
-    get hasOverflow() {
-      return filling !== undefined || hasMore()
-    },
+    hasOverflow: () => filling !== undefined || hasMore(),
     spilled,
     admit: (live) => !isOn || admit(live),
     arriving,
@@ -235,7 +233,7 @@ export function createWindow(core: Core, grants: Grants): Window {
       if (delayMs <= SOON_MS) return false
       return delayMs > RETRY_LATER_MS || (laterIn?.(live.queue) ?? 0) >= size
     },
-    gone: spilled.remove,
+    gone: (state) => spilled.remove(state),
     takeOptions: localOptions.take,
     fill,
     nudge() {
@@ -243,7 +241,7 @@ export function createWindow(core: Core, grants: Grants): Window {
       if (
         nudgeIsDue ||
         stopped ||
-        (engine.waiting > 0 && engine.stats().active >= core.concurrency)
+        (engine.waiting() > 0 && engine.stats().active >= core.concurrency)
       )
         return
       nudgeIsDue = true

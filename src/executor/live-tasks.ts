@@ -1,5 +1,6 @@
 /** The tasks that one executor holds in memory. */
 
+import type { Writable } from '../task/writable.ts'
 import type { LiveTask } from './live-task.ts'
 
 /**
@@ -21,7 +22,6 @@ export interface LiveTasks {
 export function createLiveTasks(): LiveTasks {
   let first: LiveTask | undefined
   let last: LiveTask | undefined
-  let size = 0
   let byId: Map<string, LiveTask> | undefined
   const awaited = new Map<string, Set<() => void>>()
 
@@ -35,17 +35,15 @@ export function createLiveTasks(): LiveTasks {
     }
   }
 
-  return {
-    get size() {
-      return size
-    },
+  const tasks: Writable<LiveTasks> = {
+    size: 0,
     add(live) {
       live.isListed = true
       live.previousLive = last
       if (last === undefined) first = live
       else last.nextLive = live
       last = live
-      size += 1
+      tasks.size += 1
       byId?.set(live.id, live)
       if (awaited.size === 0) return
       const waiting = awaited.get(live.id)
@@ -62,13 +60,13 @@ export function createLiveTasks(): LiveTasks {
       // A task that a handle still holds must not hold its former neighbours.
       live.previousLive = undefined
       live.nextLive = undefined
-      size -= 1
-      if (size === 0) byId = undefined
+      tasks.size -= 1
+      if (tasks.size === 0) byId = undefined
       // A record that was lost and claimed anew may be here twice: the later one is the one to find.
       else if (byId?.get(live.id) === live) byId.delete(live.id)
     },
     get(id) {
-      if (size === 0) return undefined
+      if (tasks.size === 0) return undefined
       if (byId === undefined) {
         byId = new Map()
         for (const live of values()) byId.set(live.id, live)
@@ -84,4 +82,5 @@ export function createLiveTasks(): LiveTasks {
     },
     values,
   }
+  return tasks
 }

@@ -35,7 +35,6 @@ export interface Observation {
 }
 
 export interface ObserverHost {
-  readonly around: AroundObservers
   /** Attaches and starts an observer. */
   observe(observer: Observer): Observation
   /** Settles when the observers attached so far have started, or after 5 s. */
@@ -63,7 +62,6 @@ export function createObserverHost(
   const idle = new Set<AttachedObserver>()
   const faults = createObserverFaults(bus, origin, clock, timers)
   const reportFault = faults.report
-  let around: AroundObservers = { wrapEnqueue: [], wrapRun: [], runInternal: [] }
   let unnamed = 0
 
   function observe(observer: Observer): Observation {
@@ -164,7 +162,7 @@ export function createObserverHost(
       .map((entry) => entry.observer)
     const having = (hook: keyof AroundObservers): Observer[] =>
       list.filter((each) => typeof each[hook] === 'function')
-    around = {
+    const around: AroundObservers = {
       wrapEnqueue: having('wrapEnqueue'),
       wrapRun: having('wrapRun'),
       runInternal: having('runInternal'),
@@ -229,9 +227,6 @@ export function createObserverHost(
   timers.after(REPORT_INTERVAL_MS, watchDrops, false)
 
   return {
-    get around() {
-      return around
-    },
     observe,
     async started() {
       await Promise.all(starting)

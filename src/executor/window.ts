@@ -18,7 +18,7 @@ export interface Window {
   /** Whether new records of this queue have to wait behind some that are in the store. */
   isOverflowing(queue: string): boolean
   /** Whether any queue has overflowed, as far as is known here, or records are on their way from the store. */
-  readonly hasOverflow: boolean
+  hasOverflow(): boolean
   /**
    * How many records this executor has put into the store without an owner and not seen since, those that were due then
    * and those that were not. An estimate: others may have taken them.

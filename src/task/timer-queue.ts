@@ -2,6 +2,7 @@
 
 import { MAX_TIMER_MS, type Clock, type Timer } from './clock.ts'
 import { createHeap } from './heap.ts'
+import type { Writable } from './writable.ts'
 
 /** A deadline that can be called off. */
 export interface Deadline {
@@ -33,19 +34,18 @@ export function createTimerQueue(clock: Clock, run: (fire: () => void) => void):
   let timer: Timer | undefined
   let timerAt = Infinity
   let timerHolds = false
-  let live = 0
   let set = 0
   let holding = 0
 
   function drop(item: Item): void {
     if (item.callback === undefined) return
     item.callback = undefined
-    live -= 1
+    queue.size -= 1
     if (item.keepAlive) holding -= 1
     // Called-off items leave lazily; when most are dead, sweep, so that the heap stays in proportion.
-    if (heap.size > 64 && heap.size > live * 2)
+    if (heap.size > 64 && heap.size > queue.size * 2)
       heap.removeAll((each) => each.callback === undefined)
-    if (live === 0 || (timerHolds && holding === 0)) arm()
+    if (queue.size === 0 || (timerHolds && holding === 0)) arm()
   }
 
   function arm(): void {
@@ -92,7 +92,9 @@ export function createTimerQueue(clock: Clock, run: (fire: () => void) => void):
     }
   }
 
-  return {
+  // No getters: V8 looks up every property of an object literal that has one in a hash table.
+  const queue: Writable<TimerQueue> = {
+    size: 0,
     after(delayMs, callback, keepAlive = true) {
       const item: Item = {
         at: clock.monotonic() + delayMs,
@@ -103,22 +105,20 @@ export function createTimerQueue(clock: Clock, run: (fire: () => void) => void):
           drop(item)
         },
       }
-      live += 1
+      queue.size += 1
       if (keepAlive) holding += 1
       heap.push(item)
       if (item.at < timerAt || (keepAlive && !timerHolds)) arm()
       return item
     },
-    get size() {
-      return live
-    },
     clear() {
       for (const item of heap.removeAll(() => true)) item.callback = undefined
-      live = 0
+      queue.size = 0
       holding = 0
       if (timer !== undefined) clock.clearTimeout(timer)
       timer = undefined
       timerAt = Infinity
     },
   }
+  return queue
 }

@@ -256,12 +256,8 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
     setAside: (name) => limited.get(name)?.waiting.size ?? 0,
     lastPriority: ready.lastPriority,
     shed: ready.shed,
-    get waiting() {
-      return ready.size + aside
-    },
-    get held() {
-      return ready.size + aside + later.size
-    },
+    waiting: () => ready.size + aside,
+    held: () => ready.size + aside + later.size,
     removeAll,
     stop() {
       stopped = true

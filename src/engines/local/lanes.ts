@@ -1,6 +1,7 @@
 /** What is due, in a lane for each queue: by priority over all of them, and among equals in turns, so that none starves another. */
 
 import { createHeap } from '../../task/heap.ts'
+import type { Writable } from '../../task/writable.ts'
 import type { EngineItem } from '../engine.ts'
 import { createReadyQueue, goesBefore, type ReadyQueue } from './ready-queue.ts'
 
@@ -41,7 +42,6 @@ interface Standing<Item extends EngineItem> {
 
 export function createLanes<Item extends EngineItem>(): Lanes<Item> {
   const lanes = new Map<string, Lane<Item>>()
-  let size = 0
   let turns = 0
   // Most programs have one queue, and all look up the same one many times in a row.
   let latest: Lane<Item> | undefined
@@ -108,22 +108,20 @@ export function createLanes<Item extends EngineItem>(): Lanes<Item> {
     onlyLane().standing = undefined
   }
 
-  return {
-    get size() {
-      return size
-    },
+  const all: Writable<Lanes<Item>> = {
+    size: 0,
     push(item) {
       const lane = laneOf(item.queue)
       lane.ready.push(item)
-      size += 1
+      all.size += 1
       stand(lane)
     },
     pop() {
-      if (size === 0) return undefined
+      if (all.size === 0) return undefined
       const lane = next()
       const item = lane?.ready.pop()
       if (lane === undefined || item === undefined) return undefined
-      size -= 1
+      all.size -= 1
       turns += 1
       lane.turn = turns
       stand(lane)
@@ -132,7 +130,7 @@ export function createLanes<Item extends EngineItem>(): Lanes<Item> {
     remove(item) {
       const lane = lanes.get(item.queue)
       if (lane?.ready.remove(item) !== true) return false
-      size -= 1
+      all.size -= 1
       stand(lane)
       return true
     },
@@ -141,11 +139,11 @@ export function createLanes<Item extends EngineItem>(): Lanes<Item> {
       lanes.clear()
       standings.removeAll(() => true)
       latest = undefined
-      size = 0
+      all.size = 0
       return items.sort((a, b) => (goesBefore(a, b) ? -1 : 1))
     },
     isBehind(item) {
-      if (size === 0) return false
+      if (all.size === 0) return false
       const lane = next()
       const first = lane?.ready.peek()
       if (lane === undefined || first === undefined) return false
@@ -168,9 +166,10 @@ export function createLanes<Item extends EngineItem>(): Lanes<Item> {
       const items = lane.ready.removeAll()
       for (const item of items.slice(0, keep)) lane.ready.push(item)
       const shed = items.slice(keep)
-      size -= shed.length
+      all.size -= shed.length
       lane.held -= shed.length
       return shed
     },
   }
+  return all
 }

@@ -4,6 +4,7 @@
  */
 
 import type { Deadline, TimerQueue } from '../../task/timer-queue.ts'
+import type { Writable } from '../../task/writable.ts'
 
 /** How long others are kept from starting before it starts, and again after. What kills its process mostly does so at once. */
 export const QUIET_MS = 10_000
@@ -27,14 +28,14 @@ export function createLastChance<Item>(
   start: (item: Item) => void,
   over: () => void,
 ): LastChance<Item> {
-  let waiting: Item | undefined
   let running: Item | undefined
   let deadline: Deadline | undefined
 
   function run(): void {
-    const item = waiting
+    const item = chance.waiting
     deadline?.cancel()
-    waiting = undefined
+    chance.waiting = undefined
+    chance.isQuiet = item !== undefined || running !== undefined
     if (item === undefined) return
     running = item
     deadline = timers().after(QUIET_MS, finish)
@@ -45,29 +46,28 @@ export function createLastChance<Item>(
     deadline?.cancel()
     deadline = undefined
     running = undefined
+    chance.isQuiet = chance.waiting !== undefined
     over()
   }
 
-  return {
-    get isQuiet() {
-      return waiting !== undefined || running !== undefined
-    },
-    get waiting() {
-      return waiting
-    },
+  const chance: Writable<LastChance<Item>> = {
+    isQuiet: false,
+    waiting: undefined,
     enter(item) {
-      waiting = item
+      chance.waiting = item
+      chance.isQuiet = true
       deadline = timers().after(QUIET_MS, run)
     },
     ended(item, isIdle) {
       if (item === running) finish()
-      else if (isIdle && waiting !== undefined) run()
+      else if (isIdle && chance.waiting !== undefined) run()
     },
     remove(item) {
-      if (item !== waiting) return false
-      waiting = undefined
+      if (item !== chance.waiting) return false
+      chance.waiting = undefined
       finish()
       return true
     },
   }
+  return chance
 }

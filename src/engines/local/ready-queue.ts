@@ -1,6 +1,7 @@
 /** Items that are due, by priority downwards, then by position. */
 
 import { createHeap, type Heap } from '../../task/heap.ts'
+import type { Writable } from '../../task/writable.ts'
 import type { EngineItem } from '../engine.ts'
 
 export interface ReadyQueue<Item extends EngineItem> {
@@ -90,11 +91,10 @@ export function createReadyQueue<Item extends EngineItem>(): ReadyQueue<Item> {
     return b === undefined || goesBefore(a, b) ? 'ring' : 'early'
   }
 
-  return {
-    get size() {
-      return ring.length - head + early.size - removed.size
-    },
+  const queue: Writable<ReadyQueue<Item>> = {
+    size: 0,
     push(item) {
+      queue.size += 1
       if (removed.size > 0 && removed.delete(item)) {
         // Removed, but not let go yet: it is in its place.
         if (indexOf(item) < 0) earlyItems?.add(item)
@@ -115,6 +115,7 @@ export function createReadyQueue<Item extends EngineItem>(): ReadyQueue<Item> {
     pop() {
       const side = best()
       if (side === undefined) return undefined
+      queue.size -= 1
       let item: Item | undefined
       if (side === 'early') item = popEarly()
       else {
@@ -141,12 +142,14 @@ export function createReadyQueue<Item extends EngineItem>(): ReadyQueue<Item> {
         if (!earlyItems.delete(item)) return false
       }
       removed.add(item)
+      queue.size -= 1
       sweep()
       return true
     },
     removeAll() {
       const items = [...(ring.slice(head) as Item[]), ...early.removeAll(() => true)]
       const left = items.filter((item) => !removed.has(item))
+      queue.size = 0
       ring = []
       head = 0
       removed.clear()
@@ -154,4 +157,5 @@ export function createReadyQueue<Item extends EngineItem>(): ReadyQueue<Item> {
       return left.sort((a, b) => (goesBefore(a, b) ? -1 : 1))
     },
   }
+  return queue
 }
