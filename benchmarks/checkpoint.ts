@@ -8,8 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogLine, StoredRecord } from '../src/task/record.ts'
 import { sqliteBackend, type SqliteBackendOptions } from '../src/sqlite.ts'
 import { endOf, newRecord, NOW } from '../src/testing/backend-cases/case.ts'
-import { expectEqual, find, ratiosTo, type Case, type Series } from './rounds.ts'
-import type { Subject } from './subjects.ts'
+import { ratioTarget, target } from './report.ts'
+import { expectEqual, find, spreadOf, type Case, type Series } from './rounds.ts'
+import type { Subject } from './subject.ts'
 import { ownVersion } from './versions.ts'
 
 type Durability = NonNullable<SqliteBackendOptions['durability']>
@@ -17,8 +18,6 @@ type Durability = NonNullable<SqliteBackendOptions['durability']>
 const TASKS_PER_S = 20_000
 const TASKS = 3 * TASKS_PER_S
 const TICK_MS = 2
-const ROUNDS = 7
-const WARM_UPS = 1
 const OWNER = { executorId: 'bench', now: NOW }
 const LINES: readonly LogLine[] = Array.from({ length: 5 }, (_, line) => ({
   time: NOW,
@@ -27,21 +26,22 @@ const LINES: readonly LogLine[] = Array.from({ length: 5 }, (_, line) => ({
   message: `line ${line} of a task`,
 }))
 
-/** What one round saw, beside the 99th percentile that is its result. */
-interface Round {
-  readonly p50: number
-  readonly p99: number
-  readonly max: number
-  /** Of the event loop's thread alone: without what it waits for, the disk and other programs. */
-  readonly cpuP99: number
-  /** From an insert's call to its answer: a commit that waits shows here. */
-  readonly answerP99: number
-  readonly answerMax: number
-  readonly tasksPerS: number
-  readonly walMiB: number
-}
+/** What one round saw, by what the table calls it. */
+type Round = Readonly<Record<(typeof COLUMNS)[number] | typeof RATE | typeof WAL, number>>
 
-const seen = new Map<string, Round[]>()
+/** In ms. */
+const COLUMNS = [
+  'p50',
+  'p99',
+  'max',
+  // Of the event loop's thread alone: without what it waits for, the disk and other programs.
+  'p99 of CPU time',
+  // From an insert's call to its answer: a commit that waits shows here.
+  'answer p99',
+  'answer max',
+] as const
+const RATE = 'tasks/s'
+const WAL = 'MiB of log'
 
 const NAMES = {
   process: ["thread, 'process'", "auto-checkpoint, 'process'"],
@@ -52,8 +52,8 @@ export const checkpoint: Subject = {
   title: 'SQLite: how long a commit keeps the event loop at 20,000 tasks/s',
   // One process: what the cases share, a write-ahead log, lies in files of their own.
   isolated: false,
-  rounds: ROUNDS,
-  warmUps: WARM_UPS,
+  rounds: 7,
+  warmUps: 1,
   cases: () =>
     (['process', 'power'] as const).flatMap((durability) => [
       load(NAMES[durability][0], durability, true),
@@ -61,75 +61,38 @@ export const checkpoint: Subject = {
     ]),
   report(series) {
     const [thread, auto] = NAMES.process
-    const all = series.flatMap(({ name, version }) => [
-      ...columns(name, version, ['p50', 'p99', 'max', 'cpuP99', 'answerP99', 'answerMax']),
-    ])
+    const of = (name: string, column: string): Series => find(series, `${name}: ${column}`)
+    const names = Object.values(NAMES).flat()
+    const slowest = names.map((name) => {
+      const { min } = spreadOf(of(name, RATE).values)
+      return `${min.toFixed(0)}/s (${name})`
+    })
     return {
       title: this.title,
       unit: 'ms',
-      series: all,
-      reference: find(all, `${auto}: p99`),
+      series: series.filter(({ name }) => COLUMNS.some((column) => name.endsWith(`: ${column}`))),
+      reference: of(auto, 'p99'),
+      chart: {
+        series: names.flatMap((name) => [of(name, 'p99'), of(name, 'p99 of CPU time')]),
+        unit: 'ms of one commit, p99',
+      },
       targets: [
-        {
-          what: "commit p99 at 20,000 tasks/s, 'process', beside SQLite's auto-checkpoint",
-          bound: 'at most',
-          limit: 0.3,
-          unit: '×',
-          values: ratiosTo(find(series, thread), find(series, auto)),
-        },
-        {
-          what: "the same in CPU time of the event loop's thread",
-          bound: 'at most',
-          limit: 0.3,
-          unit: '×',
-          values: roundsOf(thread).map(
-            ({ cpuP99 }, round) => cpuP99 / (roundsOf(auto)[round]?.cpuP99 ?? Number.NaN),
-          ),
-        },
-        {
-          what: 'longest write-ahead log with the thread, MiB',
-          bound: 'at most',
-          limit: 64,
-          unit: 'MiB',
-          values: roundsOf(thread).map(({ walMiB }) => walMiB),
-        },
+        ratioTarget('checkpoint: p99', of(thread, 'p99'), of(auto, 'p99')),
+        ratioTarget(
+          'checkpoint: cpu p99',
+          of(thread, 'p99 of CPU time'),
+          of(auto, 'p99 of CPU time'),
+        ),
+        target('checkpoint: log size', of(thread, WAL).values),
       ],
       notes: [
         `${TASKS.toLocaleString('en')} tasks per round through the backend, open loop, a tick every ${TICK_MS} ms: inserted as running, ` +
           'then one chunk of 5 log lines and the end; a new file for each round. A commit is timed from BEGIN to the return ' +
           'of COMMIT; an answer from the call of `insert`. On a machine with other work the times are mostly those of ' +
-          'the others; the CPU time is ours. Reached: ' +
-          [...seen.keys()]
-            .map(
-              (name) =>
-                `${Math.min(...roundsOf(name).map(({ tasksPerS }) => tasksPerS)).toFixed(0)}/s (${name})`,
-            )
-            .join(', ') +
-          ' in the slowest rounds.',
+          `the others; the CPU time is ours. Reached: ${slowest.join(', ')} in the slowest rounds.`,
       ],
     }
   },
-}
-
-function roundsOf(name: string): readonly Round[] {
-  return (seen.get(name) ?? []).slice(-ROUNDS)
-}
-
-function columns(
-  name: string,
-  version: string | undefined,
-  keys: readonly (keyof Round)[],
-): readonly Series[] {
-  const words: Readonly<Partial<Record<keyof Round, string>>> = {
-    cpuP99: 'p99 of CPU time',
-    answerP99: 'answer p99',
-    answerMax: 'answer max',
-  }
-  return keys.map((key) => ({
-    name: `${name}: ${words[key] ?? key}`,
-    version,
-    values: roundsOf(name).map((round) => round[key]),
-  }))
 }
 
 function load(name: string, durability: Durability, checkpointThread: boolean): Case {
@@ -139,9 +102,7 @@ function load(name: string, durability: Durability, checkpointThread: boolean): 
     async run() {
       const directory = mkdtempSync(join(tmpdir(), 'plainsight-bench-'))
       try {
-        const round = await oneRound(join(directory, 'tasks.db'), { durability, checkpointThread })
-        seen.set(name, [...(seen.get(name) ?? []), round])
-        return round.p99
+        return await oneRound(join(directory, 'tasks.db'), { durability, checkpointThread })
       } finally {
         rmSync(directory, { recursive: true, force: true })
       }
@@ -191,11 +152,11 @@ async function oneRound(path: string, options: SqliteBackendOptions): Promise<Ro
     p50: quantile(commits, 0.5),
     p99: quantile(commits, 0.99),
     max: quantile(commits, 1),
-    cpuP99: quantile(cpu, 0.99),
-    answerP99: quantile(answers, 0.99),
-    answerMax: quantile(answers, 1),
-    tasksPerS: (TASKS / tookMs) * 1_000,
-    walMiB: walBytes / 1_048_576,
+    'p99 of CPU time': quantile(cpu, 0.99),
+    'answer p99': quantile(answers, 0.99),
+    'answer max': quantile(answers, 1),
+    [RATE]: (TASKS / tookMs) * 1_000,
+    [WAL]: walBytes / 1_048_576,
   }
 }
 

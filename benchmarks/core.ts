@@ -5,8 +5,9 @@ import pLimit from 'p-limit'
 import PQueue from 'p-queue'
 import { createExecutor, defineTask, taskLog, type Observer } from '../src/index.ts'
 import { mailTo, sumOfMails, type Mail } from './mail.ts'
-import { expectEqual, find, rateOf, ratiosTo, type Case } from './rounds.ts'
-import type { Subject } from './subjects.ts'
+import { ratioTarget } from './report.ts'
+import { expectEqual, find, rateOf, type Case } from './rounds.ts'
+import type { Subject } from './subject.ts'
 import { ownVersion, versionOf } from './versions.ts'
 
 const TASKS = 30_000
@@ -20,6 +21,7 @@ export const core: Subject = {
   isolated: true,
   rounds: 21,
   warmUps: 5,
+  check: { rounds: 7, warmUps: 4, cases: [OURS, 'p-queue', 'p-limit'] },
   cases: () => [
     plainsight(OURS, { observed: true, lines: 0 }),
     plainsight('plainsight, no observer', { observed: false, lines: 0 }),
@@ -30,25 +32,14 @@ export const core: Subject = {
   ],
   report(series) {
     const ours = find(series, OURS)
-    const target = { bound: 'at least', unit: '×' } as const
     return {
       title: this.title,
       unit: 'tasks/s',
       series,
       reference: find(series, 'p-queue'),
       targets: [
-        {
-          ...target,
-          what: 'core, tasks/s beside p-queue',
-          limit: 1.5,
-          values: ratiosTo(ours, find(series, 'p-queue')),
-        },
-        {
-          ...target,
-          what: 'core, tasks/s beside p-limit',
-          limit: 0.5,
-          values: ratiosTo(ours, find(series, 'p-limit')),
-        },
+        ratioTarget('core: p-queue', ours, find(series, 'p-queue')),
+        ratioTarget('core: p-limit', ours, find(series, 'p-limit')),
       ],
       notes: [
         `${TASKS.toLocaleString('en')} tasks per round, 100 enqueued per turn of the event loop, concurrency ${CONCURRENCY}, the same ` +

@@ -2,8 +2,9 @@
 
 import { pino } from 'pino'
 import { createExecutor, defineTask, taskLog, type TaskLogger } from '../src/index.ts'
-import { expectEqual, find, ratiosTo, type Case } from './rounds.ts'
-import type { Subject } from './subjects.ts'
+import { ratioTarget } from './report.ts'
+import { expectEqual, find, type Case } from './rounds.ts'
+import type { Subject } from './subject.ts'
 import { ownVersion, versionOf } from './versions.ts'
 
 const CALLS = 5_000_000
@@ -15,6 +16,7 @@ export const log: Subject = {
   isolated: true,
   rounds: 31,
   warmUps: 5,
+  check: { rounds: 9, warmUps: 3, cases: [OURS, THEIRS] },
   cases() {
     const logger = pino({ level: 'info' })
     const pinoVersion = versionOf('pino')
@@ -37,15 +39,7 @@ export const log: Subject = {
       unit: 'ns/call',
       series,
       reference: theirs,
-      targets: [
-        {
-          what: 'taskLog.debug below every level beside pino',
-          bound: 'at most',
-          limit: 1,
-          unit: '×',
-          values: ratiosTo(find(series, OURS), theirs),
-        },
-      ],
+      targets: [ratioTarget('log: unwanted', find(series, OURS), theirs)],
       notes: [
         `${CALLS.toLocaleString('en')} calls per round inside one running task, through functions that V8 does not inline into the ` +
           'loop, as a call site elsewhere in a program. The store takes lines from `info`, the observer too; pino has level ' +

@@ -16,7 +16,7 @@ import { AlwaysOffSampler, BatchSpanProcessor, TracerProvider } from '@opentelem
 import { createExecutor, defineTask, taskLog, type Observer } from '../src/index.ts'
 import { otelObserver } from '../src/otel.ts'
 import { mailTo, sumOfMails, type Mail } from './mail.ts'
-import { expectEqual, find, rateOf, type Case, type Series } from './rounds.ts'
+import { expectEqual, find, rateOf, type Case, type Measured, type Series } from './rounds.ts'
 import type { Subject } from './subjects.ts'
 import { ownVersion, versionOf } from './versions.ts'
 
@@ -291,7 +291,7 @@ interface Exporter {
 }
 
 /** Runs it, and looks whether all of its telemetry has come out. */
-async function counted(way: Way, measured: Case, sdk: Sdk): Promise<number> {
+async function counted(way: Way, measured: Case, sdk: Sdk): Promise<Measured> {
   const { exported, tracerProvider, loggerProvider } = sdk
   Object.assign(exported, { spans: 0, records: 0 })
   const value = await measured.run()

@@ -7,15 +7,19 @@ import type { Backend, RecordQueries, RecordQuery } from '../src/backends/backen
 import { sqliteBackend } from '../src/sqlite.ts'
 import { FIRST_CREATED, insertMany, MS_PER_RECORD } from '../test/support/many-records.ts'
 import { seededRandom } from '../test/support/random.ts'
+import { formatNumber, table } from './markdown.ts'
+import { target } from './report.ts'
 import { find, type Case, type Series } from './rounds.ts'
-import type { Subject } from './subjects.ts'
+import type { Subject } from './subject.ts'
 
 /** `BENCH_RECORDS` for a quicker look. */
 const RECORDS = Number(process.env['BENCH_RECORDS'] ?? 1_000_000)
-const LIMIT_MS = 50
 const PAGE = 50
 const NOTHING = 'nothing'
 const COUNTS = 'counts of each status'
+const WALL = 'ms'
+const CPU = 'ms of the processor'
+const SHORT = 'short pages'
 
 const at = (share: number): number => FIRST_CREATED + RECORDS * share * MS_PER_RECORD
 const FILTERS: Readonly<Record<string, Partial<RecordQuery>>> = {
@@ -65,9 +69,6 @@ const FILTERS: Readonly<Record<string, Partial<RecordQuery>>> = {
 
 let directory: string | undefined
 let backend: Backend | undefined
-/** Of each kind: pages that were short of the limit and had a cursor; and what each took of the processor, in ms. */
-const shortPages = new Map<string, number>()
-const cpuTimes = new Map<string, number[]>()
 
 async function filled(): Promise<RecordQueries> {
   if (backend?.queries !== undefined) return backend.queries
@@ -89,30 +90,26 @@ function list(name: string, filters: Partial<RecordQuery>): Case {
       const order = random.pick(['newest', 'oldest'] as const)
       // From the beginning of the list, or deep in it.
       const after = random.below(2) === 0 ? undefined : random.below(RECORDS)
-      const [ms, { records, next }] = await timed(name, () =>
+      const [times, { records, next }] = await timed(() =>
         queries.list({ ...filters, order, after, limit: PAGE }),
       )
-      if (next !== undefined && records.length < PAGE) {
-        shortPages.set(name, (shortPages.get(name) ?? 0) + 1)
-      }
-      return ms
+      return { ...times, [SHORT]: next !== undefined && records.length < PAGE ? 1 : 0 }
     },
   }
 }
 
-async function timed<T>(
-  name: string,
-  call: () => T | Promise<T>,
-): Promise<[ms: number, answer: T]> {
+interface Times {
+  readonly [WALL]: number
+  readonly [CPU]: number
+}
+
+async function timed<T>(call: () => T | Promise<T>): Promise<[times: Times, answer: T]> {
   const startedAt = performance.now()
   const before = process.cpuUsage()
   const answer = await call()
   const ms = performance.now() - startedAt
   const { user, system } = process.cpuUsage(before)
-  const times = cpuTimes.get(name) ?? []
-  times.push((user + system) / 1_000)
-  cpuTimes.set(name, times)
-  return [ms, answer]
+  return [{ [WALL]: ms, [CPU]: (user + system) / 1_000 }, answer]
 }
 
 export const queries: Subject = {
@@ -126,40 +123,43 @@ export const queries: Subject = {
       name: COUNTS,
       async run() {
         const store = await filled()
-        const [ms] = await timed(COUNTS, () => store.countByStatus())
-        return ms
+        const [times] = await timed(() => store.countByStatus())
+        return { ...times }
       },
     },
   ],
   report(series) {
-    if (directory !== undefined) rmSync(directory, { recursive: true, force: true })
-    const slowest = (timesOf: (of: Series) => readonly number[]): number =>
-      Math.max(...series.map((of) => percentile(timesOf(of), 0.99)))
-    const target = { bound: 'at most', limit: LIMIT_MS, unit: 'ms' } as const
+    const names = [...Object.keys(FILTERS), COUNTS]
+    const walls = names.map((name) => ({ ...find(series, `${name}: ${WALL}`), name }))
+    const cpus = names.map((name) => ({ ...find(series, `${name}: ${CPU}`), name }))
+    const p99 = (all: readonly Series[]): readonly Series[] =>
+      all.map((each) => ({ ...each, values: [percentile(each.values, 0.99)] }))
+    const slowest = (all: readonly Series[]): number =>
+      Math.max(...p99(all).flatMap(({ values }) => values))
     return {
       title: this.title,
       unit: 'ms',
-      series,
-      reference: find(series, NOTHING),
+      series: walls,
+      reference: find(walls, NOTHING),
+      table: percentilesTable(walls, cpus, (name) => {
+        const short = series.find((each) => each.name === `${name}: ${SHORT}`)?.values ?? []
+        return short.reduce((sum, value) => sum + value, 0)
+      }),
+      chart: { series: p99(walls), unit: 'ms for a page, p99' },
       targets: [
-        {
-          ...target,
-          what: 'the slowest of all lists, p99',
-          values: [slowest(({ values }) => values)],
-        },
-        {
-          ...target,
-          what: 'the same, time of the processor',
-          values: [slowest(({ name }) => cpuTimes.get(name) ?? [])],
-        },
+        target('queries: p99', [slowest(walls)]),
+        target('queries: cpu p99', [slowest(cpus)]),
       ],
       notes: [
         `Pages of ${PAGE}, newest or oldest first, half of them from somewhere deep in the list. A tenth of the records is ` +
           'live, the newest; 20 names, 5 queues, two or three tags. The time of the processor is that of all threads of the ' +
           'process, and leaves out what other processes of the machine did meanwhile.',
-        percentilesText(series),
       ],
     }
+  },
+  async close() {
+    await backend?.close({ executorId: 'bench', now: Date.now() })
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true })
   },
 }
 
@@ -168,17 +168,20 @@ function percentile(values: readonly number[], share: number): number {
   return sorted[Math.ceil(sorted.length * share) - 1] ?? Number.NaN
 }
 
-/** A table of what matters here: the slow ones, and how often a page was short. */
-function percentilesText(series: readonly Series[]): string {
-  const rows = series.map(({ name, values }) => {
-    const cpu = cpuTimes.get(name) ?? []
+/** What matters here: the slow ones, and how often a page was short of the limit and had a cursor. */
+function percentilesTable(
+  walls: readonly Series[],
+  cpus: readonly Series[],
+  shortPagesOf: (name: string) => number,
+): string {
+  const head = ['filters', 'p50, ms', 'p99', 'max', 'processor p50, ms', 'p99', 'short pages']
+  const rows = walls.map(({ name, values }, index) => {
+    const cpu = cpus[index]?.values ?? []
     const numbers = [
       ...[0.5, 0.99, 1].map((share) => percentile(values, share)),
       ...[0.5, 0.99].map((share) => percentile(cpu, share)),
     ]
-    const cells = [name, ...numbers.map((ms) => ms.toFixed(2)), shortPages.get(name) ?? 0]
-    return `| ${cells.join(' | ')} |`
+    return [name, ...numbers.map(formatNumber), String(shortPagesOf(name))]
   })
-  const head = '| filters | p50, ms | p99 | max | processor p50, ms | p99 | short pages |'
-  return [head, '|---|---:|---:|---:|---:|---:|---:|', ...rows].join('\n')
+  return table(head, rows, 1)
 }

@@ -1,11 +1,12 @@
-/** What a subject reports, and the Markdown of it. */
+/** What a subject reports. */
 
-import { ratiosTo, spreadOf, type Series, type Spread } from './rounds.ts'
+import { ratiosTo, spreadOf, type Series } from './rounds.ts'
+import { GOALS, type Goal, type GoalId } from './targets.ts'
 
 /** What one subject has measured. */
 export interface Report {
   readonly title: string
-  /** Of the values: `tasks/s`, `ns/call`, `ms`. */
+  /** Of the values: `tasks/s`, `ns/call`, `ms`. A rate, `…/s`, is better when it is higher, anything else when lower. */
   readonly unit: string
   readonly series: readonly Series[]
   /** The case to which the last column compares the others. */
@@ -13,77 +14,34 @@ export interface Report {
   readonly targets: readonly Target[]
   /** What a reader has to know to judge the numbers. */
   readonly notes: readonly string[]
+  /** Instead of the table of medians: Markdown. */
+  readonly table?: string
+  /** What the chart shows, top down. Default: the series, in the unit of the report. */
+  readonly chart?: { readonly series: readonly Series[]; readonly unit?: string }
 }
 
-/** A number that we have set ourselves. */
-export interface Target {
-  readonly what: string
-  readonly bound: 'at least' | 'at most'
-  readonly limit: number
-  /** `×` for ratios. */
-  readonly unit: string
+/** A number that we have set ourselves, and how it came out. */
+export interface Target extends Goal {
+  /** Its name in targets.ts. */
+  readonly id?: GoalId
   /** One value per round. */
   readonly values: readonly number[]
+  /** Where the target stands in the chart: on the bar of a case, at `limit` times this, in the unit of the report. */
+  readonly mark?: { readonly case: string; readonly perLimit: number }
 }
 
-/** A Markdown table of all cases, and the notes below it. */
-export function reportText(report: Report): string {
-  const { title, unit, series, reference, notes } = report
-  const rows = series.map((each) => {
-    const { median, min, max } = spreadOf(each.values)
-    const ratio = spreadOf(ratiosTo(each, reference))
-    const range = `${number(min)}..${number(max)}`
-    return [each.name, each.version ?? '', number(median), range, number(ratio.median)]
-  })
-  const head = ['case', 'version', `${unit}, median`, 'min..max', `× ${reference.name}`]
-  const table = markdownTable(head, rows, 2)
-  return [`## ${title}`, '', table, ...notes.map((note) => `\n${note}`)].join('\n')
+/** A target for the ratio of two cases; it stands on the bar of `ours`. */
+export function ratioTarget(id: GoalId, ours: Series, rival: Series): Target {
+  const mark = { case: ours.name, perLimit: spreadOf(rival.values).median }
+  return { ...GOALS[id], id, values: ratiosTo(ours, rival), mark }
 }
 
-/** A Markdown table of the targets of all reports. */
-export function targetsText(reports: readonly Report[]): string {
-  const rows = reports.flatMap(({ targets }) =>
-    targets.map((target) => {
-      const { what, bound, limit, unit, values } = target
-      const spread = spreadOf(values)
-      const range = `${number(spread.min)}..${number(spread.max)}`
-      const sign = bound === 'at least' ? '≥' : '≤'
-      return [
-        what,
-        `${sign} ${limit} ${unit}`,
-        `${number(spread.median)} (${range})`,
-        verdict(target, spread),
-      ]
-    }),
-  )
-  const head = ['target', 'limit', 'measured: median (min..max)', 'verdict']
-  return ['## Targets', '', markdownTable(head, rows, 4)].join('\n')
+/** A target for the values of a case, in the unit of the report. */
+export function valueTarget(id: GoalId, ours: Series): Target {
+  return { ...GOALS[id], id, values: ours.values, mark: { case: ours.name, perLimit: 1 } }
 }
 
-/** What the median says, and how many rounds agree: a target on the edge of the noise shows as one. */
-function verdict({ bound, limit, values }: Target, { median }: Spread): string {
-  const isMet = (value: number): boolean => (bound === 'at least' ? value >= limit : value <= limit)
-  const share = Math.abs(median / limit - 1) * 100
-  const word = isMet(median) ? 'met' : `**missed** by ${share.toFixed(0)} %`
-  return `${word} (${values.filter(isMet).length} of ${values.length} rounds meet it)`
-}
-
-/** Columns from `firstNumber` on are aligned to the right. */
-function markdownTable(
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-  firstNumber: number,
-): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  const rule = `|${head.map((_, index) => (index < firstNumber ? '---|' : '---:|')).join('')}`
-  return [line(head), rule, ...rows.map(line)].join('\n')
-}
-
-/** Three digits that count, and no more than two decimals. */
-function number(value: number): string {
-  const decimals = value >= 100 ? 0 : value >= 10 ? 1 : 2
-  return value.toLocaleString('en', {
-    minimumFractionDigits: decimals,
-    maximumFractionDigits: decimals,
-  })
+/** A target for numbers that are no case's own. */
+export function target(id: GoalId, values: readonly number[]): Target {
+  return { ...GOALS[id], id, values }
 }

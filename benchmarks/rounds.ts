@@ -3,16 +3,21 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Subject } from './subjects.ts'
+import type { Subject } from './subject.ts'
 
 /** One thing to measure. */
 export interface Case {
   readonly name: string
   /** Of the package that it measures. */
   readonly version?: string | undefined
-  /** Measures once; answers in the unit of the report. */
-  run(): number | Promise<number>
+  /**
+   * Measures once; answers in the unit of the report. Several numbers, by their names, become as many series:
+   * `${case}: ${name}`.
+   */
+  run(): Measured | Promise<Measured>
 }
+
+export type Measured = number | Readonly<Record<string, number>>
 
 /** All that was measured of a case, a value for each round. */
 export interface Series {
@@ -21,37 +26,82 @@ export interface Series {
   readonly values: readonly number[]
 }
 
+export interface MeasureOptions {
+  readonly rounds?: number
+  readonly warmUps?: number
+  /** Only the cases of these names. */
+  readonly only?: readonly string[] | undefined
+  /** Told before each case of each round. */
+  readonly onProgress?: (at: Progress) => void
+}
+
+export interface Progress {
+  /** From 1; the warm-ups come first. */
+  readonly round: number
+  readonly rounds: number
+  readonly case: string
+}
+
 /** Measures all cases of the subject `name`, round by round. */
-export async function measure(name: string, subject: Subject): Promise<Series[]> {
-  const { isolated, rounds, warmUps } = subject
-  const own = subject.cases()
-  if (!isolated) return interleave(own, rounds, warmUps)
-  const children = own.map((each) => startChild(name, each.name))
+export async function measure(
+  name: string,
+  subject: Subject,
+  options: MeasureOptions = {},
+): Promise<Series[]> {
+  const { only } = options
   try {
-    const cases = own.map((each, index) => remote(each, children[index] as ChildProcess))
-    return await interleave(cases, rounds, warmUps)
+    await subject.prepare?.()
+    const all = subject.cases()
+    for (const wanted of only ?? []) {
+      if (!all.some((each) => each.name === wanted))
+        throw new Error(`no case "${wanted}" in "${name}"`)
+    }
+    const own = all.filter((each) => only?.includes(each.name) !== false)
+    if (!subject.isolated) return await interleave(own, { ...subject, ...options })
+    const children = own.map((each) => startChild(name, each.name))
+    try {
+      const cases = own.map((each, index) => remote(each, children[index] as ChildProcess))
+      return await interleave(cases, { ...subject, ...options })
+    } finally {
+      for (const child of children) child.kill()
+    }
   } finally {
-    for (const child of children) child.kill()
+    await subject.close?.()
   }
 }
 
 async function interleave(
   cases: readonly Case[],
-  rounds: number,
-  warmUps: number,
+  {
+    rounds,
+    warmUps,
+    onProgress = () => {},
+  }: MeasureOptions & { readonly rounds: number; readonly warmUps: number },
 ): Promise<Series[]> {
-  const values = cases.map((): number[] => [])
+  const series = cases.map(() => new Map<string, number[]>())
   for (let round = 0; round < warmUps + rounds; round++) {
     for (let step = 0; step < cases.length; step++) {
       // Each round begins with another case: none always follows the same neighbour.
       const index = (step + round) % cases.length
-      const value = await (cases[index] as Case).run()
-      if (round >= warmUps) (values[index] as number[]).push(value)
+      const one = cases[index] as Case
+      onProgress({ round: round + 1, rounds: warmUps + rounds, case: one.name })
+      const measured = await one.run()
+      if (round < warmUps) continue
+      const ofCase = series[index] as Map<string, number[]>
+      for (const [name, value] of namedValues(one.name, measured)) {
+        if (!Number.isFinite(value)) throw new Error(`${name}: measured ${value}`)
+        ofCase.set(name, [...(ofCase.get(name) ?? []), value])
+      }
     }
   }
-  return cases.map(({ name, version }, index) => {
-    return { name, version, values: values[index] as number[] }
-  })
+  return cases.flatMap(({ version }, index) =>
+    [...(series[index] ?? [])].map(([name, values]) => ({ name, version, values })),
+  )
+}
+
+function namedValues(name: string, measured: Measured): readonly (readonly [string, number])[] {
+  if (typeof measured === 'number') return [[name, measured]]
+  return Object.entries(measured).map(([key, value]) => [`${name}: ${key}`, value])
 }
 
 function startChild(subject: string, name: string): ChildProcess {
@@ -60,11 +110,13 @@ function startChild(subject: string, name: string): ChildProcess {
 
 /** The same case, run in `child`. */
 function remote({ name, version }: Case, child: ChildProcess): Case {
-  let resolve = (_value: number): void => {}
+  let resolve = (_value: Measured): void => {}
   let reject = (_error: Error): void => {}
-  child.on('message', (value) => resolve(value as number))
+  let ended: Error | undefined
+  child.on('message', (value) => resolve(value as Measured))
   child.on('exit', (code, signal) => {
-    reject(new Error(`the case "${name}" ended with ${signal ?? code}, see above`))
+    ended = new Error(`the case "${name}" ended with ${signal ?? code}, see above`)
+    reject(ended)
   })
   return {
     name,
@@ -72,7 +124,8 @@ function remote({ name, version }: Case, child: ChildProcess): Case {
     run: () =>
       new Promise((...settle) => {
         ;[resolve, reject] = settle
-        child.send('run')
+        if (ended === undefined) child.send('run')
+        else reject(ended)
       }),
   }
 }

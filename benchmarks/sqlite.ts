@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { better, defineQueue, defineWorker, JobStatus } from 'plainjob'
-import { createExecutor, defineTask } from '../src/index.ts'
+import { createExecutor, defineTask, taskLog, type Executor } from '../src/index.ts'
 import { sqliteBackend, type SqliteBackendOptions } from '../src/sqlite.ts'
 import { mailTo, sumOfMails, type Mail } from './mail.ts'
-import { expectEqual, find, rateOf, ratiosTo, type Case } from './rounds.ts'
-import type { Subject } from './subjects.ts'
+import { ratioTarget } from './report.ts'
+import { expectEqual, find, rateOf, type Case } from './rounds.ts'
+import type { Subject } from './subject.ts'
 import { ownVersion, versionOf } from './versions.ts'
 
 type Durability = NonNullable<SqliteBackendOptions['durability']>
@@ -23,6 +24,7 @@ const LIFECYCLE_EVENTS = 3
 
 const OURS = "plainsight 'process'"
 const OURS_REQUEUED = "plainsight 'process', requeueOnInterrupt"
+const OURS_LOGGING = "plainsight 'process', five log lines"
 const RIVAL = 'plainjob'
 
 export const sqlite: Subject = {
@@ -30,35 +32,31 @@ export const sqlite: Subject = {
   isolated: true,
   rounds: 9,
   warmUps: 2,
+  check: { rounds: 5, warmUps: 2, cases: [OURS, OURS_REQUEUED, OURS_LOGGING, RIVAL] },
   cases: () => [
-    plainsight(OURS, 'process', false),
-    plainsight(OURS_REQUEUED, 'process', true),
+    plainsight(OURS, { durability: 'process' }),
+    plainsight(OURS_REQUEUED, { durability: 'process', requeueOnInterrupt: true }),
+    plainsight(OURS_LOGGING, { durability: 'process', lines: 5 }),
     plainjob(RIVAL, 'NORMAL', TASKS),
-    plainsight("plainsight 'power'", 'power', false),
-    plainsight("plainsight 'power', requeueOnInterrupt", 'power', true),
+    plainsight("plainsight 'power'", { durability: 'power' }),
+    plainsight("plainsight 'power', requeueOnInterrupt", {
+      durability: 'power',
+      requeueOnInterrupt: true,
+    }),
+    plainsight("plainsight 'power', five log lines", { durability: 'power', lines: 5 }),
     plainjob('plainjob, synchronous = FULL', 'FULL', FSYNCED_JOBS),
   ],
   report(series) {
     const rival = find(series, RIVAL)
-    const target = { bound: 'at least', unit: '×' } as const
     return {
       title: this.title,
       unit: 'tasks/s',
       series,
       reference: rival,
       targets: [
-        {
-          ...target,
-          what: "SQLite 'process', tasks/s beside plainjob",
-          limit: 7,
-          values: ratiosTo(find(series, OURS), rival),
-        },
-        {
-          ...target,
-          what: "SQLite 'process' with requeueOnInterrupt beside plainjob",
-          limit: 10,
-          values: ratiosTo(find(series, OURS_REQUEUED), rival),
-        },
+        ratioTarget('sqlite: plainjob', find(series, OURS), rival),
+        ratioTarget('sqlite: plainjob, requeue', find(series, OURS_REQUEUED), rival),
+        ratioTarget('sqlite: five log lines', find(series, OURS_LOGGING), find(series, OURS)),
       ],
       notes: [
         `${TASKS.toLocaleString('en')} tasks per round (${FSYNCED_JOBS.toLocaleString('en')} for plainjob with FULL), a new file in ${tmpdir()} for each round, ` +
@@ -80,12 +78,23 @@ function theirSqlite(): string {
   return String(version)
 }
 
-function plainsight(name: string, durability: Durability, requeueOnInterrupt: boolean): Case {
+interface Way {
+  readonly durability: Durability
+  readonly requeueOnInterrupt?: boolean
+  /** Log lines of each task. */
+  readonly lines?: number
+}
+
+function plainsight(
+  name: string,
+  { durability, requeueOnInterrupt = false, lines = 0 }: Way,
+): Case {
   let sum = 0
   const send = defineTask({
     name: 'send',
     requeueOnInterrupt,
     run: async ({ userId }: Mail) => {
+      for (let line = 0; line < lines; line++) taskLog('Sending', { userId })
       sum += userId
     },
   })
@@ -113,13 +122,26 @@ function plainsight(name: string, durability: Durability, requeueOnInterrupt: bo
         )
         const { succeeded } = await executor.counts()
         const events = received
+        expectEqual(`${name}: stored lines`, await storedLines(executor), lines * TASKS)
         await executor.close()
         expectEqual(`${name}: succeeded`, succeeded, TASKS)
         expectEqual(`${name}: sum of inputs`, sum, sumOfMails(TASKS))
-        expectEqual(`${name}: events`, events, LIFECYCLE_EVENTS * TASKS)
+        expectEqual(`${name}: events`, events, (LIFECYCLE_EVENTS + lines) * TASKS)
         return rate
       }),
   }
+}
+
+/** How many lines are in the file now: what is written after the clock has stopped would cost nothing. */
+async function storedLines(executor: Executor): Promise<number> {
+  let lines = 0
+  let cursor: string | undefined
+  do {
+    const page = await executor.list({ limit: 200, logs: true, cursor })
+    for (const { logLines } of page.records) lines += logLines.length
+    cursor = page.cursor
+  } while (cursor !== undefined)
+  return lines
 }
 
 function plainjob(name: string, synchronous: 'NORMAL' | 'FULL', jobs: number): Case {

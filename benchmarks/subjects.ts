@@ -1,21 +1,11 @@
-/** What there is to measure, by the name that the command line takes. */
+/** What there is to measure, by its name. */
 
-import type { Report } from './report.ts'
-import type { Case, Series } from './rounds.ts'
+import type { Subject, SubjectName } from './subject.ts'
 
-export interface Subject {
-  readonly title: string
-  /** Each case in a process of its own; false when the cases start processes themselves. */
-  readonly isolated: boolean
-  readonly rounds: number
-  /** Rounds that do not count: code is compiled, caches fill. */
-  readonly warmUps: number
-  cases(): readonly Case[]
-  report(measured: readonly Series[]): Report
-}
+export type { Subject } from './subject.ts'
 
 /** Loaded when asked for: a process that measures one rival has not loaded the others. */
-export const subjects: Readonly<Record<string, () => Promise<Subject>>> = {
+export const subjects: Readonly<Record<SubjectName, () => Promise<Subject>>> = {
   core: async () => (await import('./core.ts')).core,
   log: async () => (await import('./log.ts')).log,
   sqlite: async () => (await import('./sqlite.ts')).sqlite,

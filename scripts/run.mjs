@@ -10,11 +10,8 @@ import { install, root, setup, SetupError } from './setup.mjs'
 const commands = {
   demo: (args) => program('examples/demo/main.ts', args),
   chaos: (args) => program('test/chaos/run.ts', args),
-  bench: async (args) => {
-    install(join(root, 'benchmarks'), 'the rivals to measure against', ready.node)
-    const checked = await show(tool('typescript', 'tsc', ['-p', 'benchmarks']))
-    return checked === 0 ? program('benchmarks/run.ts', args) : checked
-  },
+  bench: (args) => benchmark('benchmarks/run.ts', args),
+  'bench:check': (args) => benchmark('benchmarks/check.ts', args),
   test: async (args) => {
     const code = await bringRedis()
     return code === 0 ? runAll(checks, args, await servicesToLeaveOut()) : code
@@ -135,6 +132,13 @@ async function runAll(steps, vitestArgs, leftOut = []) {
   if (failed.length === 0) return tested
   process.stdout.write(`\nFAILED before the tests, see above: ${failed.join(', ')}\n`)
   return tested === 0 ? 1 : tested
+}
+
+/** A program that measures us beside others, who are installed apart from everything else. */
+async function benchmark(path, args) {
+  install(join(root, 'benchmarks'), 'the rivals to measure against', ready.node)
+  const checked = await show(tool('typescript', 'tsc', ['-p', 'benchmarks']))
+  return checked === 0 ? program(path, args) : checked
 }
 
 /** A TypeScript program of ours. */
