@@ -162,7 +162,12 @@ export type { AttemptNumbers, AttemptSummary, ErrorSummary } from './task/attemp
 export type { Clock, Timer } from './task/clock.ts'
 export type { DefinitionOptions, SchemaTaskDefinition, TaskDefinition } from './task/definition.ts'
 export type { Duration } from './task/duration.ts'
-export type { CancelOptions, EnqueueOptions, TaskHandle } from './task/enqueue-options.ts'
+export type {
+  CancelOptions,
+  EnqueueOptions,
+  EnqueueRetry,
+  TaskHandle,
+} from './task/enqueue-options.ts'
 export type { BackendErrorReason, ErrorCode, InputIssue, InterruptReason } from './task/errors.ts'
 export type { HookTask, TaskErrorHook, TaskHook, TaskHooks } from './task/hooks.ts'
 export type { Json, Jsonify } from './task/json.ts'

@@ -14,15 +14,13 @@ import { CARRIER_LIMITS, stringMap } from '../task/tags.ts'
 import { transition } from '../task/transition.ts'
 import type { Attempts } from './attempt.ts'
 import type { Core } from './core.ts'
+import { retryDelay, type EnqueueRetryPolicy } from './enqueue-retry.ts'
 import { handleOf, remoteHandle } from './handle.ts'
 import { LiveTask } from './live-task.ts'
 import type { DraftRecord } from './new-record.ts'
 import { callStore, delay } from './persist.ts'
 import { placeTask } from './placement.ts'
 import { noteOffset, wallDrift } from './wall-drift.ts'
-
-/** How often an insert is repeated when the store does not answer, and how long in all. */
-const INSERT_DELAYS_MS = [50, 150, 400]
 
 export interface Insertion {
   /** Inserts one record without a key; in the caller's turn when the store answers at once. */
@@ -47,6 +45,7 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
       answer = Promise.reject(error)
     }
     if (answer instanceof Promise) {
+      const startedMs = core.clock.monotonic()
       core.inserting += 1
       return answer.then(
         (results) => {
@@ -55,7 +54,8 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
         },
         (error: Error) => {
           core.inserting -= 1
-          return answered([live], [record], Promise.reject(error)).then(first)
+          const policy = policyOf([draft])
+          return answered([live], [record], policy, startedMs, Promise.reject(error)).then(first)
         },
       )
     }
@@ -83,10 +83,16 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
     const placed = drafts.map((draft) => place(draft, carrier, drafts.length === 1))
     const lives = placed.map(({ live }) => live)
     const records = placed.map(({ record }) => record)
-    const handles = await answered(lives, records, call(records))
+    const startedMs = core.clock.monotonic()
+    const handles = await answered(lives, records, policyOf(drafts), startedMs, call(records))
     if (core.engine.awaitsRuns === true)
       await Promise.all(lives.map(async (live) => live.placement))
     return handles
+  }
+
+  function policyOf(drafts: readonly DraftRecord[]): EnqueueRetryPolicy {
+    const own = drafts.find(({ enqueueRetry }) => enqueueRetry !== undefined)
+    return own?.enqueueRetry ?? core.options.enqueueRetry
   }
 
   async function call(records: readonly NewRecord[]): Promise<readonly InsertResult[]> {
@@ -97,12 +103,14 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
   async function answered(
     lives: readonly LiveTask[],
     records: readonly NewRecord[],
+    policy: EnqueueRetryPolicy,
+    startedMs: number,
     first_: Promise<readonly InsertResult[]>,
   ): Promise<TaskHandle[]> {
     let results: readonly InsertResult[]
     core.inserting += 1
     try {
-      results = await first_.catch((error: unknown) => repeat(records, error))
+      results = await first_.catch((error: unknown) => repeat(records, policy, startedMs, error))
     } catch (error) {
       for (const live of lives) unplace(live)
       if (error instanceof BackendUnavailableError) void reconcile(lives)
@@ -126,7 +134,8 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
     if (others.length > 0) {
       for (const live of others) if (core.options.work && !live.hasSlot) arriving(live)
       const rest = others.map((live) => records[lives.indexOf(live)] as NewRecord)
-      const handles = await answered(others, rest, call(rest))
+      const againMs = core.clock.monotonic()
+      const handles = await answered(others, rest, policy, againMs, call(rest))
       for (const [index, handle] of handles.entries())
         inserted.set(others[index] as LiveTask, handle)
     }
@@ -140,24 +149,26 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
 
   async function repeat(
     records: readonly NewRecord[],
+    policy: EnqueueRetryPolicy,
+    startedMs: number,
     firstError: unknown,
   ): Promise<readonly InsertResult[]> {
     let error = firstError
-    for (const delayMs of INSERT_DELAYS_MS) {
+    for (let index = 0; ; index++) {
       core.reportBackendError('insert', error)
+      const delayMs = retryDelay(policy, index, core.clock.monotonic() - startedMs)
+      if (delayMs === undefined) throw error
       const isLost = error instanceof BackendUnavailableError && error.reason === 'lease_lost'
       // What fails here fails in the next try, too, and is told there.
       if (isLost) await core.renewLease().catch(() => {})
       await delay(core, delayMs)
-      if (core.isClosed()) break
+      if (core.isClosed()) throw error
       try {
         return await call(records)
       } catch (next) {
         error = next
       }
     }
-    core.reportBackendError('insert', error)
-    throw error
   }
 
   /**

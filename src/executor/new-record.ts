@@ -20,6 +20,7 @@ import { EXECUTION_OPTION_NAMES, resolveOptions, storedOptions } from '../task/r
 import { ignoreRejection } from '../task/reading.ts'
 import { CARRIER_LIMITS, stringMap } from '../task/tags.ts'
 import type { Core } from './core.ts'
+import { resolveEnqueueRetry, type EnqueueRetryPolicy } from './enqueue-retry.ts'
 import { inputHash } from './input-hash.ts'
 import { ID_PATTERN } from './options.ts'
 import type { Registered } from './registry.ts'
@@ -33,6 +34,8 @@ export interface DraftRecord {
   readonly key: RecordKey | undefined
   readonly mayRetryAgain: boolean | undefined
   readonly isScheduled: boolean
+  /** Where the call differs from the executor. */
+  readonly enqueueRetry?: EnqueueRetryPolicy | undefined
 }
 
 /** Facts that only some enqueues have. */
@@ -172,7 +175,12 @@ function assemble(
   }
   const key =
     call?.idempotencyKey === undefined ? undefined : keyOf(call, inputJson, now, name, origin)
-  return { registered, options, spec, state, key, mayRetryAgain: origin.mayRetryAgain, isScheduled }
+  const { mayRetryAgain } = origin
+  const enqueueRetry =
+    call?.enqueueRetry === undefined
+      ? undefined
+      : resolveEnqueueRetry(call.enqueueRetry, `task "${name}": `)
+  return { registered, options, spec, state, key, mayRetryAgain, isScheduled, enqueueRetry }
 }
 
 const CALL_ONLY: ReadonlySet<string> = new Set([
@@ -184,6 +192,7 @@ const CALL_ONLY: ReadonlySet<string> = new Set([
   'parent',
   'onFull',
   'signal',
+  'enqueueRetry',
   'traceContext',
 ])
 

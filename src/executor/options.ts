@@ -8,10 +8,12 @@ import { checkConcurrency } from '../task/definition.ts'
 import { durationMs, type Duration } from '../task/duration.ts'
 import { InvalidOptionsError } from '../task/errors.ts'
 import { LEVELS, parseLevel, SILENT, type LevelInput } from '../task/level.ts'
+import type { EnqueueRetry } from '../task/enqueue-options.ts'
 import type { ExecutionOptions } from '../task/options.ts'
 import { ignoreRejection, reading } from '../task/reading.ts'
 import { EXECUTION_OPTION_NAMES, resolveOptions } from '../task/resolve-options.ts'
 import type { Task } from '../task/run-context.ts'
+import { resolveEnqueueRetry, type EnqueueRetryPolicy } from './enqueue-retry.ts'
 import { resolveRetention, type RetentionLimits, type RetentionOptions } from './retention.ts'
 
 /** What is stored of a task's log lines. */
@@ -48,6 +50,8 @@ export interface ExecutorOptions {
   readonly work?: boolean | undefined
   /** Records that may wait here before enqueue is refused. Default: what the backend says (memory 100,000). */
   readonly maxQueued?: number | undefined
+  /** How an enqueue is tried again while the store is away. Default: 3 times within a second; `false`: never. */
+  readonly enqueueRetry?: EnqueueRetry | false | undefined
   readonly logs?: LogStoreOptions | undefined
   /** How long finished records are kept. Default: 7 days, and at most 100,000 (1,000 when the backend is not durable). */
   readonly retention?: RetentionOptions | undefined
@@ -74,6 +78,7 @@ export interface ResolvedExecutorOptions {
   readonly work: boolean
   readonly window: number
   readonly maxQueued: number | undefined
+  readonly enqueueRetry: EnqueueRetryPolicy
   readonly logFloor: number
   readonly maxLogLines: number
   readonly maxLogBytes: number
@@ -98,6 +103,7 @@ const NAMES: ReadonlySet<string> = new Set<keyof ExecutorOptions>([
   'work',
   'maxQueued',
   'window',
+  'enqueueRetry',
   'logs',
   'retention',
   'shieldGrace',
@@ -156,6 +162,7 @@ export function resolveExecutorOptions(options: ExecutorOptions): ResolvedExecut
     work,
     window: window(options.window),
     maxQueued: maxQueued(options.maxQueued),
+    enqueueRetry: resolveEnqueueRetry(options.enqueueRetry, WHERE),
     logFloor:
       logs['store'] === 'none'
         ? SILENT

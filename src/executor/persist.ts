@@ -22,7 +22,7 @@ export function callStore<T>(
   try {
     const answer = callRaw(core, internal, call)
     if (answer instanceof Promise) return withDeadline(core, operation, answer)
-    core.tally.isStoreThere = true
+    if (!core.tally.isStoreThere) core.tally.noteAnswer(operation)
     return answer
   } catch (error) {
     core.tally.storeFailed()
@@ -43,7 +43,7 @@ export function callUntilAnswered<T>(
   try {
     const answer = callRaw(core, internal, call)
     if (answer instanceof Promise) return withDeadline(core, operation, answer, again)
-    core.tally.isStoreThere = true
+    if (!core.tally.isStoreThere) core.tally.noteAnswer(operation)
     return answer
   } catch (error) {
     core.tally.storeFailed()

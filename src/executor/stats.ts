@@ -45,7 +45,10 @@ export interface ExecutorLatency {
 /** What `executor.stats()` answers: of this executor alone; `executor.counts()` is about the whole store. */
 export interface ExecutorStats extends WorkNow {
   readonly phase: Phase
-  /** Whether it is open and its store answered the latest call, so that it can do its work. `pause` does not change it. */
+  /**
+   * Whether it is open and its store does the work: claims, heartbeats and writes are answered, which are made at least every
+   * 5 s, and each of which needs what the work of a task needs. Being able to read is not enough. `pause` does not change it.
+   */
   readonly ready: boolean
   readonly concurrency: number
   /** `retrying` and `scheduled` together. */

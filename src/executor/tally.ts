@@ -29,6 +29,16 @@ export type Cell = { -readonly [Name in keyof WorkTotals]: number } & {
   overrunning: number
 }
 
+/** Calls of a store that change nothing. */
+const READING: ReadonlySet<string> = new Set([
+  'countUnknown',
+  'countByStatus',
+  'deadOwners',
+  'get',
+  'list',
+  'logs',
+  'owned',
+])
 /** Queues can be named by the call, after customers for instance: what goes beyond so many cells is counted together. */
 const MAX_CELLS = 10_000
 /** The queue and the task name of what has no cell of its own. */
@@ -43,7 +53,7 @@ export class Tally {
   readonly settle: Latency = new Latency()
   /** Calls that the store rejected or did not answer in time. */
   storeErrors = 0
-  /** Whether the store answered the latest call. */
+  /** Whether the store does the work: false from the first call that fails until the next write or claim is answered. */
   isStoreThere = true
   /** Of the monotonic clock: when the store last answered a call that took its time. */
   answeredAtMs = 0
@@ -103,10 +113,15 @@ export class Tally {
 
   /** A call that took its time was answered. */
   answered(operation: string, sinceMs: number, nowMs: number): void {
-    this.isStoreThere = true
+    if (!this.isStoreThere) this.noteAnswer(operation)
     this.answeredAtMs = nowMs
     if (operation === 'update' || operation === 'insert') this.persist.add(nowMs - sinceMs, nowMs)
     else if (operation === 'claim') this.claim.add(nowMs - sinceMs, nowMs)
+  }
+
+  /** A store that can be read may still refuse to write, as a full disk or a replica does: reading proves nothing. */
+  noteAnswer(operation: string): void {
+    if (!READING.has(operation)) this.isStoreThere = true
   }
 
   storeFailed(): void {

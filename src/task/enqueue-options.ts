@@ -27,8 +27,28 @@ export interface EnqueueOptions extends ExecutionOptions {
   readonly onFull?: 'reject' | 'wait' | undefined
   /** Ends the waiting of `onFull: 'wait'`. */
   readonly signal?: AbortSignal | undefined
+  /** How this call is tried again while the store is away; of several records of one call, the first that says so decides. Default: the executor's. */
+  readonly enqueueRetry?: EnqueueRetry | false | undefined
   /** A propagation carrier to store instead of the one that observers make. */
   readonly traceContext?: TraceContext | undefined
+}
+
+/**
+ * How an enqueue is tried again when the store rejects it or does not answer; `false` in its place: not at all. It is the
+ * same record with the same id each time, so that it is never stored twice.
+ */
+export interface EnqueueRetry {
+  /** Further tries. Default 3. */
+  readonly retries?: number | undefined
+  /** The wait before the first of them; each further one is twice as long. Default `'100ms'`. */
+  readonly delay?: Duration | undefined
+  /** The longest wait. Default `'400ms'`. */
+  readonly max?: Duration | undefined
+  /**
+   * No try begins later than this after the first did. So an enqueue rejects after at most this and the time that the store
+   * takes to answer or to give up: Redis 2 s, SQLite 5 s, any other 10 s. Default `'1s'`.
+   */
+  readonly within?: Duration | undefined
 }
 
 /** A task that was accepted. All of it works from anywhere: routes, scripts, other tasks. */
