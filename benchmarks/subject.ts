@@ -8,6 +8,8 @@ export const SUBJECTS = [
   'core',
   'log',
   'sqlite',
+  'backends',
+  'latency',
   'checkpoint',
   'queries',
   'otel',

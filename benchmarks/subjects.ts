@@ -9,6 +9,8 @@ export const subjects: Readonly<Record<SubjectName, () => Promise<Subject>>> = {
   core: async () => (await import('./core.ts')).core,
   log: async () => (await import('./log.ts')).log,
   sqlite: async () => (await import('./sqlite.ts')).sqlite,
+  backends: async () => (await import('./backends.ts')).backends,
+  latency: async () => (await import('./latency.ts')).latency,
   checkpoint: async () => (await import('./checkpoint.ts')).checkpoint,
   queries: async () => (await import('./queries.ts')).queries,
   otel: async () => (await import('./otel.ts')).otel,

@@ -32,8 +32,7 @@ export interface EventTask {
   readonly fields: ContextFields | undefined
 }
 
-// One literal for every task event, so that all of them share their first fields and V8 one path to them. The events that
-// every task has write it out: copied from here, they would be made twice.
+// One literal for every task event, so that all of them share their first fields and V8 one path to them.
 function base<Type extends event.TaskEvent['type'], L extends Level>(
   origin: EventOrigin,
   task: EventTask,
@@ -73,30 +72,15 @@ export function accepted(
   const { spec, state } = task
   // A record that found a free slot is inserted as running; this event is about what came before that.
   const scheduled = state.status === 'scheduled'
-  origin.seq += 1
-  return Object.freeze({
-    type: scheduled ? ('task.scheduled' as const) : ('task.enqueued' as const),
-    level: 'debug',
-    time,
-    seq: origin.seq,
-    executorId: origin.executorId,
-    taskId: spec.id,
-    taskName: spec.name,
-    label: spec.label,
-    attempt: attemptOf(state),
-    retriesUsed: retriesUsedOf(state),
+  const built = {
+    ...base(origin, task, scheduled ? 'task.scheduled' : 'task.enqueued', 'debug', time),
     status: scheduled ? ('scheduled' as const) : ('pending' as const),
-    tags: spec.tags,
-    queue: spec.queue,
-    parentId: spec.parentId,
-    rootId: spec.rootId,
-    traceContext: spec.traceContext,
-    context: task.fields,
     runAt: state.dueAt,
     priority: spec.priority,
     source: spec.source,
     retryOf: spec.retryOf,
-  })
+  }
+  return Object.freeze(built) as event.TaskEnqueued | event.TaskScheduled
 }
 
 export function deduplicated(

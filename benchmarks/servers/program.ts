@@ -1,0 +1,173 @@
+/** A server that a benchmark starts for itself: found, started on a free port, and ended with us. */
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { accessSync, constants, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+
+export interface Server {
+  /** Where clients find it. */
+  readonly url: string
+  /** Ends it and removes its files. */
+  stop(): Promise<void>
+}
+
+/** Not on this machine: its cases are left out, and the message says how to get it. */
+export class MissingProgramError extends Error {}
+
+export interface Place {
+  /** The environment variable that names the file. */
+  readonly variable: string
+  /** Folders to look into after those of PATH. */
+  readonly folders?: readonly string[]
+  /** What installs it. */
+  readonly install: string
+}
+
+/** The file of the program `name`: the one that the environment names, or the first that can be executed. */
+export function findProgram(
+  name: string,
+  { variable, folders = [], install }: Place,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): string {
+  const named = env[variable]
+  if (named !== undefined && named !== '') {
+    if (isExecutable(named)) return named
+    throw new MissingProgramError(`${variable} is ${named}, which cannot be executed`)
+  }
+  const onPath = (env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
+  const found = [...onPath, ...folders].map((folder) => join(folder, name)).find(isExecutable)
+  if (found !== undefined) return found
+  throw new MissingProgramError(
+    `there is no ${name} here: ${install}, or name the file in ${variable}`,
+  )
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
+}
+
+export interface Running {
+  readonly directory: string
+  readonly port: number
+}
+
+export interface Start {
+  readonly name: string
+  readonly program: string
+  /** Called with its own new directory and a port that was free a moment ago. */
+  readonly args: (running: Running) => readonly string[]
+  /** Fills the directory before the start. */
+  readonly fill?: (directory: string) => void
+  /** Runs as this user. Default: as we do. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined
+  /** What it says when it is ready. Not an answer on the port: another program may have taken that meanwhile. */
+  readonly ready: string
+  /** Ends it, at once and in order. */
+  readonly signal: NodeJS.Signals
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+const START_MS = 60_000
+const ATTEMPTS = 3
+
+/** Starts it and waits until it is ready; on another port, if this one was taken meanwhile. */
+export async function startServer(start: Start): Promise<Running & { stop(): Promise<void> }> {
+  const failures: unknown[] = []
+  while (failures.length < ATTEMPTS) {
+    try {
+      return await startOnce(start)
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  throw failures.at(-1)
+}
+
+async function startOnce(start: Start): Promise<Running & { stop(): Promise<void> }> {
+  const directory = mkdtempSync(join(tmpdir(), `plainsight-bench-${start.name}-`))
+  const removeFiles = (): void => rmSync(directory, { recursive: true, force: true })
+  try {
+    start.fill?.(directory)
+    const running = { directory, port: await freePort() }
+    const child = spawn(start.program, start.args(running), {
+      cwd: directory,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...start.user,
+    })
+    const endChild = endWithUs(child, start.signal)
+    try {
+      await untilReady(start, child)
+    } catch (error) {
+      await endChild()
+      throw error
+    }
+    return {
+      ...running,
+      async stop() {
+        await endChild()
+        removeFiles()
+      },
+    }
+  } catch (error) {
+    removeFiles()
+    throw error
+  }
+}
+
+/** Ends it when this process ends, also from the keyboard. Answers what ends it earlier. */
+function endWithUs(child: ChildProcess, signal: NodeJS.Signals): () => Promise<void> {
+  const end = (): void => {
+    child.kill(signal)
+  }
+  const onSignal = (received: NodeJS.Signals): void => {
+    end()
+    process.kill(process.pid, received)
+  }
+  process.on('exit', end)
+  for (const each of SIGNALS) process.once(each, onSignal)
+  const ended = new Promise<void>((resolve) => {
+    child.once('error', () => resolve())
+    child.once('close', () => resolve())
+  })
+  return async () => {
+    end()
+    await ended
+    process.off('exit', end)
+    for (const each of SIGNALS) process.off(each, onSignal)
+  }
+}
+
+function untilReady({ name, ready }: Start, child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = ''
+    const fail = (why: string): void => reject(new Error(`${name} did not start: ${why}\n${said}`))
+    const timer = setTimeout(() => fail(`not ready after ${START_MS / 1_000} s`), START_MS)
+    const onText = (text: string): void => {
+      said = (said + text).slice(-4_000)
+      if (said.includes(ready)) resolve()
+    }
+    child.stdout?.setEncoding('utf8').on('data', onText)
+    child.stderr?.setEncoding('utf8').on('data', onText)
+    child.once('error', (error) => fail(error.message))
+    child.once('close', (code, killedBy) => {
+      clearTimeout(timer)
+      fail(`it ended with ${killedBy ?? code}`)
+    })
+    timer.unref()
+  })
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => void server.close(resolve))
+  return port
+}
