@@ -39,34 +39,37 @@ export interface BaseContext {
 
 /** Takes the async context of here and now as the base. */
 export function captureBaseContext(): BaseContext {
-  // The caller may itself be inside a scope (an executor made in a request): the base has none.
-  return storage.exit(() => {
-    const resource = new AsyncResource('PlainsightExecutor', { requireManualDestroy: true })
-    const run = <T>(body: () => T): T => resource.runInAsyncScope(body)
-    if (!nestsSafely()) {
-      return {
-        run,
-        runScoped: (scope, body, argument) =>
-          resource.runInAsyncScope(() => storage.run(scope, body, argument)),
-      }
-    }
-    // Half the cost of storage.run where async context is a frame (Node 24): the resource's scope is left anyway.
-    const entered = <A, T>(scope: Scope, body: (argument: A) => T, argument: A): T => {
-      storage.enterWith(scope)
-      return body(argument)
-    }
+  // The caller may itself be inside a scope (an executor made in a request): the base has none. Nothing is left that is not
+  // there: each scope below begins as a copy of all that the base has.
+  return storage.getStore() === undefined ? captureHere() : storage.exit(captureHere)
+}
+
+function captureHere(): BaseContext {
+  const resource = new AsyncResource('PlainsightExecutor', { requireManualDestroy: true })
+  const run = <T>(body: () => T): T => resource.runInAsyncScope(body)
+  if (!nestsSafely()) {
     return {
       run,
       runScoped: (scope, body, argument) =>
-        resource.runInAsyncScope(
-          entered<typeof argument, ReturnType<typeof body>>,
-          undefined,
-          scope,
-          body,
-          argument,
-        ),
+        resource.runInAsyncScope(() => storage.run(scope, body, argument)),
     }
-  })
+  }
+  // Half the cost of storage.run where async context is a frame (Node 24): the resource's scope is left anyway.
+  const entered = <A, T>(scope: Scope, body: (argument: A) => T, argument: A): T => {
+    storage.enterWith(scope)
+    return body(argument)
+  }
+  return {
+    run,
+    runScoped: (scope, body, argument) =>
+      resource.runInAsyncScope(
+        entered<typeof argument, ReturnType<typeof body>>,
+        undefined,
+        scope,
+        body,
+        argument,
+      ),
+  }
 }
 
 let nests: boolean | undefined

@@ -2,7 +2,7 @@
 
 import { EventEmitter } from 'eventemitter3'
 import { InvalidOptionsError } from '../task/errors.ts'
-import { LEVELS, SILENT } from '../task/level.ts'
+import { LEVELS, rankOf, SILENT } from '../task/level.ts'
 import type { Writable } from '../task/writable.ts'
 import { EVENT_LEVELS, type EventOf, type EventType, type PlainsightEvent } from './event.ts'
 import type { LevelFilter } from './level-filter.ts'
@@ -60,6 +60,19 @@ export interface Bus {
 
 const TYPES = Object.keys(EVENT_LEVELS) as EventType[]
 
+/** Where the events of one type go. */
+interface Route {
+  readonly receivers: readonly Receiver[]
+  /** Whether anybody has asked for the type by name. */
+  readonly isSubscribed: boolean
+}
+
+interface Receiver {
+  readonly listener: BusListener
+  /** It takes every event of the type: decided once, and not for each event. */
+  readonly takesAll: boolean
+}
+
 /**
  * @param onListenerError - told of what an `events.on` listener threw or rejected with
  * @param onRoutesChange - told when `wanted` or `logFloor` may have changed
@@ -76,7 +89,7 @@ export function createBus(
     boolean
   >
   // Replaced as a whole when listeners come and go, so that a delivery under way keeps its list.
-  let routes = new Map<EventType, readonly BusListener[]>()
+  let routes = new Map<EventType, Route>()
   let listeners: readonly BusListener[] = []
   let delivering = false
   let closed = false
@@ -87,11 +100,13 @@ export function createBus(
     routes = new Map()
     for (const type of TYPES) {
       const list = closed ? [] : listeners.filter((listener) => mayWant(listener, type))
-      routes.set(type, list)
-      wanted[type] = !closed && (list.length > 0 || emitter.listenerCount(type) > 0)
+      const receivers = list.map((listener) => ({ listener, takesAll: takesAll(listener, type) }))
+      const isSubscribed = !closed && emitter.listenerCount(type) > 0
+      routes.set(type, { receivers, isSubscribed })
+      wanted[type] = isSubscribed || receivers.length > 0
     }
     let logFloor: number = !closed && emitter.listenerCount('task.log') > 0 ? LEVELS.debug : SILENT
-    for (const listener of routes.get('task.log') ?? []) {
+    for (const { listener } of routes.get('task.log')?.receivers ?? []) {
       const floor = listener.types?.has('task.log') === true ? LEVELS.debug : listener.filter.floor
       if (floor < logFloor) logFloor = floor
     }
@@ -100,38 +115,37 @@ export function createBus(
   }
 
   function deliver(event: PlainsightEvent, except: BusListener | undefined): void {
-    const list = routes.get(event.type)
+    const route = routes.get(event.type)
+    if (route === undefined) return
     if (marks !== undefined) {
       if (!marks.isQuick) {
         marks.wake()
         if (marks.isClose) {
-          deliverTimed(marks, list ?? [], event, except)
+          deliverTimed(marks, route, event, except)
           return
         }
       }
       marks.deliveries += 1
     }
-    if (list !== undefined) {
-      for (const listener of list) {
-        if (listener !== except && passes(listener, event)) listener.receive(event)
-      }
+    for (const { listener, takesAll } of route.receivers) {
+      if (listener !== except && (takesAll || passes(listener, event))) listener.receive(event)
     }
-    if (!closed && emitter.listenerCount(event.type) > 0) emitter.emit(event.type, event)
+    if (route.isSubscribed && !closed) emitter.emit(event.type, event)
   }
 
   function deliverTimed(
     { enter, leave }: LoopMarks,
-    list: readonly BusListener[],
+    { receivers, isSubscribed }: Route,
     event: PlainsightEvent,
     except: BusListener | undefined,
   ): void {
-    for (const listener of list) {
+    for (const { listener } of receivers) {
       if (listener === except || !passes(listener, event)) continue
       enter()
       listener.receive(event)
       leave(listener)
     }
-    if (closed || emitter.listenerCount(event.type) === 0) return
+    if (closed || !isSubscribed) return
     enter()
     emitter.emit(event.type, event)
     leave(subscribers(event.type))
@@ -195,8 +209,10 @@ export function createBus(
       delivering = true
       try {
         deliver(event, except)
-        for (let next = queue.shift(); next !== undefined; next = queue.shift())
-          deliver(next[0], next[1])
+        while (queue.length > 0) {
+          const next = queue.shift()
+          if (next !== undefined) deliver(next[0], next[1])
+        }
       } finally {
         delivering = false
       }
@@ -251,7 +267,7 @@ function mayWant(listener: BusListener, type: EventType): boolean {
   // All that it says is in the other events, too: whoever wants them all wants no second telling.
   if (type === 'attempt.summary') return false
   if (type !== 'task.log' && !listener.lifecycle) return false
-  // Only these three have a level that differs from event to event; their highest decides.
+  // Of a level that differs from event to event, the highest decides.
   const highest =
     type === 'task.log' || type === 'task.failed'
       ? 'error'
@@ -261,9 +277,16 @@ function mayWant(listener: BusListener, type: EventType): boolean {
   return LEVELS[highest] >= listener.filter.floor
 }
 
+/** Whether a listener that may want this type takes every event of it. */
+function takesAll({ types, filter }: BusListener, type: EventType): boolean {
+  if (types?.has(type) === true) return true
+  const isFixed = type !== 'task.log' && type !== 'task.failed' && type !== 'attempt.failed'
+  return isFixed && filter.floorFor === undefined
+}
+
 function passes(listener: BusListener, event: PlainsightEvent): boolean {
   if (listener.types?.has(event.type) === true) return true
   const { floor, floorFor } = listener.filter
-  const rank = LEVELS[event.level]
+  const rank = rankOf(event.level)
   return rank >= floor && (floorFor === undefined || rank >= floorFor(event))
 }

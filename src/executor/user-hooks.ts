@@ -3,6 +3,7 @@
 import { isThenable } from '../events/bus.ts'
 import { hookError } from '../events/lifecycle.ts'
 import type { HookTask, TaskErrorHook, TaskHook, TaskHooks } from '../task/hooks.ts'
+import type { RunOptions } from '../task/options.ts'
 import { attemptOf } from '../task/record.ts'
 import { serializeError } from '../task/serialized-error.ts'
 import type { Core } from './core.ts'
@@ -19,7 +20,7 @@ export function runHooks(
   input: unknown,
   error?: unknown,
 ): void {
-  const list = live.options[kind] as readonly (TaskHook & TaskErrorHook)[] | undefined
+  const list = hooksOf(live.options, kind) as readonly (TaskHook & TaskErrorHook)[] | undefined
   if (list === undefined || list.length === 0) return
   const task = hookTask(live, input)
   for (const hook of list) {
@@ -29,6 +30,22 @@ export function runHooks(
     } catch (thrown) {
       report(core, live, kind, thrown)
     }
+  }
+}
+
+// Most tasks have none and pass here several times: names that V8 knows, not one that it has to look up.
+function hooksOf(options: RunOptions, kind: keyof TaskHooks): TaskHooks[keyof TaskHooks] {
+  switch (kind) {
+    case 'onStart':
+      return options.onStart
+    case 'onRetry':
+      return options.onRetry
+    case 'onSuccess':
+      return options.onSuccess
+    case 'onError':
+      return options.onError
+    case 'onFinal':
+      return options.onFinal
   }
 }
 

@@ -32,21 +32,22 @@ export const STATUSES: readonly Status[] = [
   'expired',
 ]
 
-const TERMINAL: Readonly<Record<Status, boolean>> = {
-  scheduled: false,
-  pending: false,
-  running: false,
-  retrying: false,
-  succeeded: true,
-  failed: true,
-  cancelled: true,
-  interrupted: true,
-  expired: true,
-}
-
 /** Whether `status` never changes any more; false for anything that is no status. */
 export function isTerminal(status: Status): status is TerminalStatus {
-  return typeof status === 'string' && TERMINAL[status] === true
+  switch (status) {
+    case 'succeeded':
+    case 'failed':
+    case 'cancelled':
+    case 'interrupted':
+    case 'expired':
+      return true
+    case 'scheduled':
+    case 'pending':
+    case 'running':
+    case 'retrying':
+      return false
+  }
+  return false
 }
 
 /**

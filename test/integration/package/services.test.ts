@@ -82,6 +82,53 @@ describe('the programs from elsewhere that tests need', () => {
     expect(stderr).toMatch(/^no Prometheus here, .*PROMETHEUS_BIN\n$/)
   })
 
+  it('a machine without Redis and a package manager is told what to do, as a failure: most tests need it', () => {
+    const { status, stdout, stderr } = prepare('redis')
+    expect([status, stdout]).toEqual([1, ''])
+    expect(stderr).toMatch(
+      /^the tests need a Redis server, and there is none: .*\nInstall it .*REDIS_SERVER_BIN.*\n$/,
+    )
+  })
+
+  it('Redis is installed through the package manager, and its lists are fetched when they are old', () => {
+    // Answers the second attempt, after an update; without root it is asked through sudo.
+    const manager = `if [ "$1" = update ]; then : > "${directory}/updated"; exit 0; fi
+       [ -e "${directory}/updated" ] || exit 100
+       printf '#!/bin/sh\\n' > "${directory}/bin/redis-server"; /bin/chmod +x "${directory}/bin/redis-server"`
+    installed('apt-get', manager)
+    installed('sudo', 'shift; exec "$@"')
+    const { status, stdout, stderr } = prepare('redis')
+    expect([status, stdout]).toEqual([0, `${join(directory, 'bin/redis-server')}\n`])
+    expect(stderr).toContain('apt-get install --yes --no-install-recommends redis-server')
+  })
+
+  it('an installation that fails says what the package manager said, and the command to run', () => {
+    installed('apt-get', 'echo "E: Unable to locate package redis-server" >&2; exit 100')
+    installed('sudo', 'shift; exec "$@"')
+    const { status, stderr } = prepare('redis')
+    expect(status).toBe(1)
+    expect(stderr).toContain('Unable to locate package')
+    expect(stderr).toContain('(as root: apt-get install')
+  })
+
+  it('REDIS_SERVER_BIN comes first, then the PATH', () => {
+    installed('redis-server', 'exit 0')
+    expect(prepare('redis').stdout).toBe(`${join(directory, 'bin/redis-server')}\n`)
+    expect(prepare('redis', { REDIS_SERVER_BIN: '/opt/r' }).stdout).toBe('/opt/r\n')
+  })
+
+  it('a machine without Valkey and Python is told what to do; without PyPI as well', () => {
+    expect(prepare('valkey')).toMatchObject({
+      status: 3,
+      stderr: expect.stringMatching(/^no Valkey here, .*VALKEY_SERVER_BIN\n$/) as string,
+    })
+    installed('python3', 'echo "no route to host" >&2; exit 1')
+    const { status, stderr } = prepare('valkey')
+    expect(status).toBe(3)
+    expect(stderr).toContain('no route to host')
+    expect(cached()).toEqual([])
+  })
+
   it('PROMETHEUS_BIN comes first, then the PATH', () => {
     installed('prometheus', 'exit 0')
     expect(prepare('prometheus').stdout).toBe(`${join(directory, 'bin/prometheus')}\n`)
