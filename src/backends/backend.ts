@@ -57,6 +57,11 @@ export interface NewRecord {
   readonly state: TaskState
   /** Present when `spec.idempotencyKey` is. */
   readonly key?: RecordKey | undefined
+  /**
+   * True when the id was made for this very record and the store cannot have it: it need not look. Absent for an id that
+   * a user has given, and when an insert is repeated.
+   */
+  readonly isFresh?: boolean | undefined
   /** For a spec with `retryOf`: whether a record that was retried already may be retried again. Default false. */
   readonly mayRetryAgain?: boolean | undefined
 }

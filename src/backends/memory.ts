@@ -13,6 +13,7 @@ import { createKeys } from './memory/keys.ts'
 import { createOwners } from './memory/owners.ts'
 import { rowQueries } from './memory/query.ts'
 import { addChunk, extrasOf, hasChunk, snapshot, type Row } from './memory/row.ts'
+import { RowTable } from './memory/table.ts'
 import { createUnownedRows, isClaimable } from './memory/unowned.ts'
 
 export interface MemoryBackendOptions {
@@ -24,9 +25,6 @@ const OK: readonly WriteResult[] = Object.freeze(['ok'] as const)
 const STALE: readonly WriteResult[] = Object.freeze(['stale'] as const)
 const CANCELLED: readonly WriteResult[] = Object.freeze(['cancelled'] as const)
 const TERMINAL: readonly Status[] = STATUSES.filter(isTerminal)
-
-/** So many records leave before the table is made anew. */
-const RENEW_AFTER = 512
 
 /**
  * Keeps records in memory: gone with the process, shared by the executors that are given this same object.
@@ -40,20 +38,19 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   if (!isLimit(maxQueued)) {
     throw new InvalidOptionsError('maxQueued', 'an integer from 1', maxQueued, where)
   }
-  let rows = new Map<string, Row>()
-  let deletions = 0
-  const keys = createKeys((id) => rows.has(id))
+  const rows = new RowTable()
+  const isStored = (id: string): boolean => rows.get(id) !== undefined
+  const keys = createKeys(isStored)
   const finished = createFinishedRows()
   const unowned = createUnownedRows()
   const cancelling = new Set<Row>()
   const owners = createOwners()
   const { nudge, onUnowned } = createListeners()
-  let lastPosition = 0
 
   function obstacleTo(record: NewRecord): InsertResult | undefined {
     const { spec, state, key } = record
     if (state.owner !== null) owners.check(state.owner, 'insert')
-    const same = rows.get(spec.id)
+    const same = record.isFresh === true ? undefined : rows.get(spec.id)
     if (same !== undefined) {
       const isRepeat = same.spec === spec
       return isRepeat
@@ -69,9 +66,9 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
 
   function add(record: NewRecord): InsertResult {
     const { spec, state, key } = record
-    const position = ++lastPosition
+    const position = rows.lastPosition + 1
     const row: Row = { position, spec, state, nextFinished: undefined, extras: undefined }
-    rows.set(spec.id, row)
+    rows.add(row)
     if (key !== undefined) keys.hold(spec.name, key, spec.id)
     if (spec.retryOf !== undefined) {
       const original = rows.get(spec.retryOf)
@@ -82,7 +79,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   }
 
   function insertAll(records: readonly NewRecord[]): readonly InsertResult[] {
-    const within = conflictsWithin(records, (id) => rows.has(id))
+    const within = conflictsWithin(records, isStored)
     const obstacles = records.map((record, index) => obstacleTo(record) ?? within[index])
     const refusal = refusalOf(obstacles)
     if (refusal !== undefined) return refusal
@@ -108,8 +105,8 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   }
 
   function apply(patch: StatePatch): PatchResult {
-    const row = rows.get(patch.id)
-    if (row === undefined) return 'stale'
+    const row = rows.at(patch.position)
+    if (row === undefined || row.spec.id !== patch.id) return 'stale'
     const { state } = patch
     if (row.state === state) return 'again'
     if (row.state.owner !== patch.owner || row.state.fence !== patch.fence) return 'stale'
@@ -131,7 +128,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   return {
     name: 'memory',
     capabilities: { durable: 'none', shared: false, transactional: false, maxQueued },
-    queries: rowQueries(() => rows, owners),
+    queries: rowQueries(rows, owners),
 
     open({ executorId }) {
       const former = owners.open(executorId)
@@ -166,8 +163,8 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
     append(patches) {
       for (const patch of patches) owners.check(patch.owner, 'append')
       return patches.map((patch) => {
-        const row = rows.get(patch.id)
-        if (row === undefined) return 'stale'
+        const row = rows.at(patch.position)
+        if (row === undefined || row.spec.id !== patch.id) return 'stale'
         if (hasChunk(row, patch)) return 'ok'
         if (row.state.owner !== patch.owner || row.state.fence !== patch.fence) return 'stale'
         addChunk(row, patch)
@@ -246,22 +243,15 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
     sweep({ status = TERMINAL, endedBefore, maxFinished, limit, now }) {
       owners.checkAny('sweep')
       keys.expire(now)
-      const statuses = status === TERMINAL ? TERMINAL : [...new Set(status)]
+      const lists = finished.listsOf(status)
       let removed = 0
       while (removed < limit) {
-        const row = finished.shift(statuses, endedBefore, maxFinished)
+        const row = finished.shift(lists, endedBefore, maxFinished)
         if (row === undefined) break
-        rows.delete(row.spec.id)
+        rows.delete(row)
         const { name, id, idempotencyKey } = row.spec
         if (idempotencyKey !== undefined) keys.orphan(name, idempotencyKey, id, now)
         removed += 1
-      }
-      deletions += removed
-      // A Map that loses as many as it gains moves to a new table now and then, and the old ones, which chain to the new,
-      // drag the dead rows through the garbage collection. A fresh Map has no past.
-      if (deletions >= RENEW_AFTER && deletions * 2 >= rows.size) {
-        rows = new Map(rows)
-        deletions = 0
       }
       return removed
     },

@@ -32,8 +32,7 @@ export interface EventTask {
   readonly fields: ContextFields | undefined
 }
 
-// One literal for every task event, so that all of them share their first fields and V8 one path to them. The events that
-// every task has write it out: copied from here, they would be made twice.
+// The first fields of every task event. The events that every task has write them out: from here they would be made twice.
 function base<Type extends event.TaskEvent['type'], L extends Level>(
   origin: EventOrigin,
   task: EventTask,
@@ -105,10 +104,8 @@ export function deduplicated(
   time: number,
   idempotencyKey: string,
 ): event.TaskDeduplicated {
-  return Object.freeze({
-    ...base(origin, task, 'task.deduplicated', 'debug', time),
-    idempotencyKey,
-  })
+  const first = base(origin, task, 'task.deduplicated', 'debug', time)
+  return Object.freeze({ ...first, idempotencyKey })
 }
 
 export function attemptStarted(
@@ -377,7 +374,7 @@ export function attemptDiscarded(
   })
 }
 
-function numbersOf(state: TaskState): { readonly attempt: number; readonly retriesUsed: number } {
+function numbersOf(state: TaskState): Pick<event.TaskEventBase, 'attempt' | 'retriesUsed'> {
   return { attempt: attemptOf(state), retriesUsed: retriesUsedOf(state) }
 }
 

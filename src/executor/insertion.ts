@@ -55,7 +55,9 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
         (error: Error) => {
           core.inserting -= 1
           const policy = policyOf([draft])
-          return answered([live], [record], policy, startedMs, Promise.reject(error)).then(first)
+          return answered([live], [again(record)], policy, startedMs, Promise.reject(error)).then(
+            first,
+          )
         },
       )
     }
@@ -84,7 +86,9 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
     const lives = placed.map(({ live }) => live)
     const records = placed.map(({ record }) => record)
     const startedMs = core.clock.monotonic()
-    const handles = await answered(lives, records, policyOf(drafts), startedMs, call(records))
+    const policy = policyOf(drafts)
+    const answer = call(records)
+    const handles = await answered(lives, records.map(again), policy, startedMs, answer)
     if (core.engine.awaitsRuns === true)
       await Promise.all(lives.map(async (live) => live.placement))
     return handles
@@ -230,7 +234,7 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
         if (!core.window.admit(live)) live.state = { ...draft.state, owner: null }
       }
     }
-    return { live, record: { spec, state: live.state, key, mayRetryAgain } }
+    return { live, record: { spec, state: live.state, key, mayRetryAgain, isFresh: draft.isFresh } }
   }
 
   /** On its way to the store without a slot: to memory, or, without an owner, to the store alone. */
@@ -299,6 +303,11 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
   }
 
   return { insertNow, insert }
+}
+
+/** As it is inserted again: the store may have it by now. */
+function again({ spec, state, key, mayRetryAgain }: NewRecord): NewRecord {
+  return { spec, state, key, mayRetryAgain }
 }
 
 /** The handle of an insertion of one. */

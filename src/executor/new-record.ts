@@ -24,6 +24,7 @@ import { resolveEnqueueRetry, type EnqueueRetryPolicy } from './enqueue-retry.ts
 import { inputHash } from './input-hash.ts'
 import { ID_PATTERN } from './options.ts'
 import type { Registered } from './registry.ts'
+import { uuidV7 } from './uuid.ts'
 
 /** A record that is about to be inserted. */
 export interface DraftRecord {
@@ -34,6 +35,8 @@ export interface DraftRecord {
   readonly key: RecordKey | undefined
   readonly mayRetryAgain: boolean | undefined
   readonly isScheduled: boolean
+  /** The library has made the id: no other record has it. */
+  readonly isFresh: boolean
   /** Where the call differs from the executor. */
   readonly enqueueRetry?: EnqueueRetryPolicy | undefined
 }
@@ -180,7 +183,17 @@ function assemble(
     call?.enqueueRetry === undefined
       ? undefined
       : resolveEnqueueRetry(call.enqueueRetry, `task "${name}": `)
-  return { registered, options, spec, state, key, mayRetryAgain, isScheduled, enqueueRetry }
+  return {
+    registered,
+    options,
+    spec,
+    state,
+    key,
+    mayRetryAgain,
+    isScheduled,
+    isFresh: core.newId === uuidV7 && call?.id === undefined,
+    enqueueRetry,
+  }
 }
 
 const CALL_ONLY: ReadonlySet<string> = new Set([

@@ -5,28 +5,39 @@ import type { Row } from './row.ts'
 
 export interface FinishedRows {
   add(row: Row): void
+  /** Those that ended with one of these statuses. */
+  listsOf(statuses: readonly Status[]): readonly FinishedList[]
   /**
-   * Takes out the first row that ended with one of these statuses, if it ended before `endedBefore`, or if there are
-   * more than `maxFinished` of them.
+   * Takes out the first row of these lists, if it ended before `endedBefore`, or if there are more than `maxFinished` of
+   * them.
    */
-  shift(statuses: readonly Status[], endedBefore: number, maxFinished: number): Row | undefined
+  shift(lists: readonly FinishedList[], endedBefore: number, maxFinished: number): Row | undefined
 }
 
 /** Those of one status. */
-interface List {
+export interface FinishedList {
+  readonly status: Status
   first: Row | undefined
   last: Row | undefined
   size: number
 }
 
 export function createFinishedRows(): FinishedRows {
-  const lists = Object.fromEntries(
-    STATUSES.filter(isTerminal).map((status) => [status, newList()]),
-  ) as Partial<Record<Status, List>>
+  const succeeded = newList('succeeded')
+  const lists = [succeeded]
+  for (const status of STATUSES) {
+    if (isTerminal(status) && status !== 'succeeded') lists.push(newList(status))
+  }
+
+  function listOf(status: Status): FinishedList {
+    // Most end so.
+    if (status === 'succeeded') return succeeded
+    return lists.find((list) => list.status === status) as FinishedList
+  }
 
   return {
     add(row) {
-      const list = (lists[row.state.status] ??= newList())
+      const list = listOf(row.state.status)
       const { first, last } = list
       list.size += 1
       if (first === undefined || last === undefined) {
@@ -38,12 +49,12 @@ export function createFinishedRows(): FinishedRows {
         list.first = insertSorted(first, row)
       }
     },
-    shift(statuses, endedBefore, maxFinished) {
+    listsOf: (statuses) => lists.filter(({ status }) => statuses.includes(status)),
+    shift(from, endedBefore, maxFinished) {
       let size = 0
-      let oldest: List | undefined
-      for (const status of statuses) {
-        const list = lists[status]
-        if (list?.first === undefined) continue
+      let oldest: FinishedList | undefined
+      for (const list of from) {
+        if (list.first === undefined) continue
         size += list.size
         if (oldest?.first === undefined || endedFirst(list.first, oldest.first)) oldest = list
       }
@@ -60,8 +71,8 @@ export function createFinishedRows(): FinishedRows {
   }
 }
 
-function newList(): List {
-  return { first: undefined, last: undefined, size: 0 }
+function newList(status: Status): FinishedList {
+  return { status, first: undefined, last: undefined, size: 0 }
 }
 
 function endOf(row: Row): number {

@@ -6,17 +6,17 @@ import type { RecordList, RecordQueries, RecordQuery } from '../backend.ts'
 import { textFilter } from '../text-filter.ts'
 import type { Owners } from './owners.ts'
 import { snapshot, type Row } from './row.ts'
+import type { RowTable } from './table.ts'
 
-/** `rows` answers them in order of position. */
-export function rowQueries(rows: () => ReadonlyMap<string, Row>, owners: Owners): RecordQueries {
+export function rowQueries(rows: RowTable, owners: Owners): RecordQueries {
   return {
     list(query) {
       owners.checkAny('list')
-      return listRows(rows().values(), query)
+      return listRows(rows.values(), query)
     },
     countByStatus() {
       owners.checkAny('countByStatus')
-      return countRows(rows().values())
+      return countRows(rows.values())
     },
   }
 }
