@@ -147,7 +147,12 @@ export function scaleOf(rows: readonly Pick<Row, 'median' | 'min' | 'max' | 'mar
   const medians = rows.map(({ median }) => median)
   const isLog =
     Math.min(...medians) > 0 && Math.max(...medians) / Math.min(...medians) > LINEAR_SPAN
-  if (!isLog) return linearScale(Math.min(0, ...values), Math.max(...values))
+  if (!isLog) {
+    const most = Math.max(...values)
+    const least = Math.min(0, ...values)
+    // A hair below 0 is noise, and no reason for an axis with another side.
+    return linearScale(least > -most / LINEAR_SPAN ? 0 : least, most)
+  }
   return logScale(Math.min(...values.filter((value) => value > 0)), Math.max(...values))
 }
 

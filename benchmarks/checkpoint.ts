@@ -1,13 +1,13 @@
 /** How long a commit keeps the event loop at 20,000 tasks/s: checkpoints in a thread, beside SQLite's own. */
 
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogLine, StoredRecord } from '../src/task/record.ts'
 import { sqliteBackend, type SqliteBackendOptions } from '../src/sqlite.ts'
 import { endOf, newRecord, NOW } from '../src/testing/backend-cases/case.ts'
+import { inDirectory } from './directory.ts'
 import { ratioTarget, target } from './report.ts'
 import { expectEqual, find, spreadOf, type Case, type Series } from './rounds.ts'
 import type { Subject } from './subject.ts'
@@ -99,14 +99,10 @@ function load(name: string, durability: Durability, checkpointThread: boolean): 
   return {
     name,
     version: ownVersion(),
-    async run() {
-      const directory = mkdtempSync(join(tmpdir(), 'plainsight-bench-'))
-      try {
-        return await oneRound(join(directory, 'tasks.db'), { durability, checkpointThread })
-      } finally {
-        rmSync(directory, { recursive: true, force: true })
-      }
-    },
+    run: () =>
+      inDirectory((directory) =>
+        oneRound(join(directory, 'tasks.db'), { durability, checkpointThread }),
+      ),
   }
 }
 

@@ -10,6 +10,8 @@ const measured = subject.cases().find(({ name }) => name === caseName)
 if (measured === undefined) throw new Error(`no case "${caseName}" in "${subjectName}"`)
 
 process.on('message', () => void measure(measured))
+// Whoever asked is done, or dead: nothing of a case outlives it.
+process.on('disconnect', () => process.exit())
 
 async function measure({ run }: Case): Promise<void> {
   const value = await run()

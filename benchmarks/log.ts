@@ -2,6 +2,7 @@
 
 import { pino } from 'pino'
 import { createExecutor, defineTask, taskLog, type TaskLogger } from '../src/index.ts'
+import { nanosecondsPerCall } from './per-call.ts'
 import { ratioTarget } from './report.ts'
 import { expectEqual, find, type Case } from './rounds.ts'
 import type { Subject } from './subject.ts'
@@ -58,7 +59,7 @@ function inTask(
   let received = 0
   const measure = defineTask({
     name: 'measure',
-    run: async (_input, context) => nanosecondsOf(callIn(context.log)),
+    run: async (_input, context) => nanosecondsPerCall(callIn(context.log), CALLS),
   })
   const executor = createExecutor({
     tasks: [measure],
@@ -75,18 +76,4 @@ function inTask(
       return nanoseconds
     },
   }
-}
-
-// Calls of several functions here make V8 give up inlining any of them.
-const strangers = [1, 2, 3, 4, 5].map((value) => [() => value, () => -value, () => {}]).flat()
-
-function nanosecondsOf(call: (index: number) => void): number {
-  for (const stranger of strangers) loop(stranger, 1_000)
-  return (loop(call, CALLS) / CALLS) * 1e6
-}
-
-function loop(call: (index: number) => void, times: number): number {
-  const startedAt = performance.now()
-  for (let index = 0; index < times; index++) call(index)
-  return performance.now() - startedAt
 }

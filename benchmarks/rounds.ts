@@ -1,6 +1,7 @@
 /** Interleaved rounds: every case once per round, so that what disturbs the machine disturbs all of them alike. */
 
 import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Subject } from './subject.ts'
@@ -10,6 +11,8 @@ export interface Case {
   readonly name: string
   /** Of the package that it measures. */
   readonly version?: string | undefined
+  /** Measured in the first round only, and not warmed up: it takes long, and says the same each time. */
+  readonly isOnce?: boolean
   /**
    * Measures once; answers in the unit of the report. Several numbers, by their names, become as many series:
    * `${case}: ${name}`.
@@ -63,7 +66,7 @@ export async function measure(
       const cases = own.map((each, index) => remote(each, children[index] as ChildProcess))
       return await interleave(cases, { ...subject, ...options })
     } finally {
-      for (const child of children) child.kill()
+      await Promise.all(children.map(end))
     }
   } finally {
     await subject.close?.()
@@ -84,6 +87,7 @@ async function interleave(
       // Each round begins with another case: none always follows the same neighbour.
       const index = (step + round) % cases.length
       const one = cases[index] as Case
+      if (one.isOnce === true && round !== warmUps) continue
       onProgress({ round: round + 1, rounds: warmUps + rounds, case: one.name })
       const measured = await one.run()
       if (round < warmUps) continue
@@ -108,8 +112,18 @@ function startChild(subject: string, name: string): ChildProcess {
   return fork(join(import.meta.dirname, 'child.ts'), [subject, name])
 }
 
+/** It cleans up when its channel closes; one that hangs is killed. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const over = once(child, 'exit')
+  const timer = setTimeout(() => child.kill('SIGKILL'), 5_000)
+  if (child.connected) child.disconnect()
+  await over
+  clearTimeout(timer)
+}
+
 /** The same case, run in `child`. */
-function remote({ name, version }: Case, child: ChildProcess): Case {
+function remote({ name, version, isOnce = false }: Case, child: ChildProcess): Case {
   let resolve = (_value: Measured): void => {}
   let reject = (_error: Error): void => {}
   let ended: Error | undefined
@@ -121,6 +135,7 @@ function remote({ name, version }: Case, child: ChildProcess): Case {
   return {
     name,
     version,
+    isOnce,
     run: () =>
       new Promise((...settle) => {
         ;[resolve, reject] = settle
@@ -137,9 +152,15 @@ export function find(all: readonly Series[], name: string): Series {
   return found
 }
 
-/** The ratios of `series` to `reference`, round by round: drift of the machine is in both and goes out. */
+/**
+ * The ratios of `series` to `reference`, round by round: drift of the machine is in both and goes out. Rounds that only one
+ * of them has are left out.
+ */
 export function ratiosTo(series: Series, reference: Series): readonly number[] {
-  return series.values.map((value, round) => value / (reference.values[round] ?? Number.NaN))
+  const rounds = Math.min(series.values.length, reference.values.length)
+  return series.values
+    .slice(0, rounds)
+    .map((value, round) => value / (reference.values[round] ?? Number.NaN))
 }
 
 export interface Spread {

@@ -1,12 +1,12 @@
 /** Tasks per second through a SQLite file, beside plainjob. */
 
-import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { better, defineQueue, defineWorker, JobStatus } from 'plainjob'
 import { createExecutor, defineTask, taskLog, type Executor } from '../src/index.ts'
 import { sqliteBackend, type SqliteBackendOptions } from '../src/sqlite.ts'
+import { inDirectory } from './directory.ts'
 import { mailTo, sumOfMails, type Mail } from './mail.ts'
 import { ratioTarget } from './report.ts'
 import { expectEqual, find, rateOf, type Case } from './rounds.ts'
@@ -179,14 +179,5 @@ function plainjob(name: string, synchronous: 'NORMAL' | 'FULL', jobs: number): C
         expectEqual(`${name}: sum of inputs`, sum, sumOfMails(jobs))
         return rate
       }),
-  }
-}
-
-async function inDirectory<T>(work: (directory: string) => Promise<T>): Promise<T> {
-  const directory = mkdtempSync(join(tmpdir(), 'plainsight-bench-'))
-  try {
-    return await work(directory)
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
   }
 }

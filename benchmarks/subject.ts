@@ -7,6 +7,9 @@ import type { Case, Series } from './rounds.ts'
 export const SUBJECTS = [
   'core',
   'log',
+  'events',
+  'observers',
+  'memory',
   'sqlite',
   'backends',
   'latency',

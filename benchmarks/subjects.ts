@@ -8,6 +8,9 @@ export type { Subject } from './subject.ts'
 export const subjects: Readonly<Record<SubjectName, () => Promise<Subject>>> = {
   core: async () => (await import('./core.ts')).core,
   log: async () => (await import('./log.ts')).log,
+  events: async () => (await import('./events.ts')).events,
+  observers: async () => (await import('./observers.ts')).observers,
+  memory: async () => (await import('./memory.ts')).memory,
   sqlite: async () => (await import('./sqlite.ts')).sqlite,
   backends: async () => (await import('./backends.ts')).backends,
   latency: async () => (await import('./latency.ts')).latency,
