@@ -239,7 +239,9 @@ function waitsInSqlite(): Case {
         const bytes = ((await heapBytes()) - before) / MILLION
         expectEqual(`${ON_SQLITE}: waiting`, (await queue.executor.counts()).pending, MILLION)
         queue.executor.pause()
-        await Promise.all([queue.executor.close(), queue.open()])
+        const closed = queue.executor.close()
+        queue.open()
+        await closed
         return bytes
       }),
   }
