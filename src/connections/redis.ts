@@ -188,15 +188,24 @@ function reconnectDelay(times: number): number {
   return Math.ceil((most * (1 + Math.random())) / 2)
 }
 
+/**
+ * Checks that `source` says where Redis is, without connecting.
+ *
+ * @throws {InvalidOptionsError} INVALID_OPTIONS naming `client`
+ */
+export function checkRedisSource(source: unknown, where: string): void {
+  if (typeof source === 'string') {
+    if (!/^rediss?:\/\//.test(source)) throw notASource(source, where)
+  } else if (!isClient(source)) readFields(source, 'client', EXPECTED, where)
+}
+
 function copyOf(
   source: unknown,
   where: string,
   ours: ReturnType<typeof settingsOf>,
 ): { readonly client: Redis | Cluster; readonly keyPrefix: string } {
-  if (typeof source === 'string') {
-    if (/^rediss?:\/\//.test(source)) return { client: new Redis(source, ours), keyPrefix: '' }
-    throw notASource(source, where)
-  }
+  checkRedisSource(source, where)
+  if (typeof source === 'string') return { client: new Redis(source, ours), keyPrefix: '' }
   if (isCluster(source)) {
     const { redisOptions = {}, keyPrefix = redisOptions.keyPrefix ?? '' } = source.options
     const { lazyConnect, enableOfflineQueue, enableReadyCheck } = ours

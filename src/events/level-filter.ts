@@ -51,7 +51,7 @@ type TaskEventLike = Extract<PlainsightEvent, { taskId: string }>
 
 function ruleTest(key: string, option: string): (event: TaskEventLike) => boolean {
   if (!key.startsWith('tag:')) {
-    const pattern = wildcard(key)
+    const pattern = nameTest(key)
     return (event) => pattern(event.taskName)
   }
   const equals = key.indexOf('=')
@@ -63,15 +63,16 @@ function ruleTest(key: string, option: string): (event: TaskEventLike) => boolea
     )
   }
   const tag = key.slice(4, equals)
-  const pattern = wildcard(key.slice(equals + 1))
+  const pattern = nameTest(key.slice(equals + 1))
   return (event) => {
     const value = event.tags[tag]
     return value !== undefined && pattern(value)
   }
 }
 
+/** The test of a name against a pattern, in which `*` stands for any characters. */
 // Split at the stars and walk: linear, where a regular expression with many stars is not.
-function wildcard(pattern: string): (text: string) => boolean {
+export function nameTest(pattern: string): (text: string) => boolean {
   if (!pattern.includes('*')) return (text) => text === pattern
   const parts = pattern.split('*')
   const first = parts[0] ?? ''

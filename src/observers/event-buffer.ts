@@ -28,6 +28,8 @@ export interface EventBufferOptions {
   readonly maxDelayMs: number
   /** How often in a row delivering may fail before a batch is given up; 0 gives it up at once. */
   readonly maxRetries: number
+  /** An event that was in a batch is not dropped for another while it is tried again. Default false. */
+  readonly keepsSent?: boolean | undefined
   /** Called when all is delivered or given up. */
   readonly onClose?: (() => unknown) | undefined
 }
@@ -54,7 +56,7 @@ export function eventBuffer(options: EventBufferOptions): EventBuffer {
   const { deliver, batchSize, deadlineMs, delayMs, maxDelayMs, maxRetries, onClose } = options
   // A batch belongs to no task: without this it would be sent in the async context of whoever caused its first event.
   const context = new AsyncResource('PlainsightBuffer', { requireManualDestroy: true })
-  const queue = eventQueue(options.maxQueue)
+  const queue = eventQueue(options.maxQueue, options.keepsSent)
   const flushes = new Set<() => void>()
   let delivered = 0
   let dropped = 0

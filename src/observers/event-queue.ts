@@ -23,8 +23,11 @@ export interface EventQueue {
 /** Dead places that are tolerated before the places are made anew. */
 const SLACK = 1_024
 
-/** A queue of at most `max` events. */
-export function eventQueue(max: number): EventQueue {
+/**
+ * A queue of at most `max` events. With `keepsTaken`, one that was taken and waits again is not given up for another:
+ * what may have reached the other side does not count as lost.
+ */
+export function eventQueue(max: number, keepsTaken = false): EventQueue {
   // One array that grows at the end and is cut off at the front now and then: an event costs a place, nothing else.
   let places: (PlainsightEvent | undefined)[] = []
   let head = 0
@@ -32,6 +35,8 @@ export function eventQueue(max: number): EventQueue {
   let takenEnd = 0
   let taken = 0
   let waiting = 0
+  /** So many of the first are kept whatever comes: those that are taken, or were. */
+  let kept = 0
   /** No log and no event waits before these places. */
   let logFrom = 0
   let anyFrom = 0
@@ -61,7 +66,8 @@ export function eventQueue(max: number): EventQueue {
       // Taken ones are the first: they keep their order and their number.
       places = places.slice(head).filter((event) => event !== undefined)
       head = 0
-      takenEnd = logFrom = anyFrom = taken
+      takenEnd = taken
+      logFrom = anyFrom = Math.max(taken, kept)
     }
   }
 
@@ -91,6 +97,7 @@ export function eventQueue(max: number): EventQueue {
       taken = batch.length
       waiting -= taken
       takenEnd = at
+      if (keepsTaken) kept = Math.max(kept, taken)
       logFrom = Math.max(logFrom, takenEnd)
       anyFrom = Math.max(anyFrom, takenEnd)
       return batch
@@ -101,9 +108,10 @@ export function eventQueue(max: number): EventQueue {
         places[head] = undefined
         left -= 1
       }
+      kept = Math.max(0, kept - count)
       if (count < taken) {
         waiting += taken - count
-        logFrom = anyFrom = head
+        if (!keepsTaken) logFrom = anyFrom = head
       } else {
         head = takenEnd
       }
@@ -112,7 +120,7 @@ export function eventQueue(max: number): EventQueue {
     },
     clear() {
       const count = taken + waiting
-      taken = waiting = 0
+      taken = waiting = kept = 0
       tidy()
       return count
     },

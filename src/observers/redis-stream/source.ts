@@ -1,0 +1,99 @@
+/** Reads the entries of a Redis stream over a connection of its own, which waits for new ones. */
+
+import type { RedisSource } from '../../connections/redis.ts'
+import type { EntrySource, RawEntry } from '../stream/read.ts'
+import { openPlace, type OpenPlace } from './place.ts'
+import { ENTRY_FIELD } from './sink.ts'
+
+export const ENTRY_ID: RegExp = /^\d{1,20}-\d{1,20}$/
+
+/** An answer comes after so long at the latest: a link that died without a word is noticed by its silence. */
+export const BLOCK_MS = 5_000
+/** So many entries are read at once: what a reader has in memory, however slow it is. */
+const COUNT = 20
+const READY_MS = 3_000
+/** The latest answer of a wait, and what an answer may take: less than the time after which a silent socket is dead. */
+const COMMAND_TIMEOUT_MS = 10_000
+
+const OPERATION = 'read events'
+
+/** A connection for waiting. */
+export function openForReading(client: RedisSource, stream: string, where: string): OpenPlace {
+  return openPlace(client, stream, where, READY_MS, {
+    connectionName: 'plainsight-reader',
+    commandTimeoutMs: COMMAND_TIMEOUT_MS,
+  })
+}
+
+export function redisEntries(client: RedisSource, stream: string, where: string): EntrySource {
+  const place = openForReading(client, stream, where)
+  const { key } = place
+  const range = async (command: 'xrange' | 'xrevrange', from: string, to: string) => {
+    const answer = await place.call(OPERATION, ({ client: redis, counted }) =>
+      counted(redis.call(command, key, from, to, 'COUNT', 1)),
+    )
+    return entriesOf(answer)[0]?.id
+  }
+  return {
+    origin: '0-0',
+    async read(after) {
+      const answer = await place.call(OPERATION, ({ client: redis, counted }) =>
+        counted(redis.call('xread', 'COUNT', COUNT, 'BLOCK', BLOCK_MS, 'STREAMS', key, after)),
+      )
+      return entriesOf(firstStream(answer))
+    },
+    first: () => range('xrange', '-', '+'),
+    last: async () => (await range('xrevrange', '+', '-')) ?? '0-0',
+    order: orderOf,
+    before: idBefore,
+    close: () => place.connection.close(),
+  }
+}
+
+/** The entries of the one stream that was asked for; the shape depends on the protocol that the client speaks. */
+export function firstStream(answer: unknown): unknown {
+  if (answer instanceof Map) return [...answer.values()][0]
+  if (Array.isArray(answer)) {
+    const [first, second] = answer as readonly unknown[]
+    return Array.isArray(first) ? (first as readonly unknown[])[1] : second
+  }
+  if (typeof answer === 'object' && answer !== null) return Object.values(answer)[0]
+  return undefined
+}
+
+/** Entries as commands answer them: `[id, [field, value, …]]`. One that has been deleted has no fields. */
+export function entriesOf(answer: unknown): readonly RawEntry[] {
+  if (!Array.isArray(answer)) return []
+  return answer.flatMap((each: unknown) => {
+    if (!Array.isArray(each)) return []
+    const [id, fields] = each as readonly unknown[]
+    return [{ id: String(id), text: fieldOf(fields) }]
+  })
+}
+
+function fieldOf(fields: unknown): string | undefined {
+  if (!Array.isArray(fields) || fields[0] !== ENTRY_FIELD) return undefined
+  const text: unknown = fields[1]
+  return typeof text === 'string' ? text : undefined
+}
+
+type Id = readonly [bigint, bigint]
+
+function numbersOf(id: string): Id {
+  const [time = '0', sequence = '0'] = id.split('-')
+  return [BigInt(time), BigInt(sequence)]
+}
+
+function orderOf(a: string, b: string): number {
+  const [one, other] = [numbersOf(a), numbersOf(b)]
+  const at = one[0] === other[0] ? 1 : 0
+  return one[at] < other[at] ? -1 : one[at] > other[at] ? 1 : 0
+}
+
+const MAX_SEQUENCE = 2n ** 64n - 1n
+
+function idBefore(id: string): string {
+  const [time, sequence] = numbersOf(id)
+  if (sequence > 0n) return `${time}-${sequence - 1n}`
+  return time > 0n ? `${time - 1n}-${MAX_SEQUENCE}` : '0-0'
+}

@@ -1,0 +1,217 @@
+/** The observer of every event stream: packs batches, and knows exactly what has been stored and what has not. */
+
+import { randomBytes } from 'node:crypto'
+import type { PlainsightEvent } from '../../events/event.ts'
+import { eventBuffer } from '../event-buffer.ts'
+import type { Delivery } from '../event-buffer.ts'
+import type { Observer, ObserverCounts, ObserverHooks } from '../observer.ts'
+import type { ObserverFilter } from '../observer-options.ts'
+import { entryPacker, type EntryPacker, type PackedCall, type PackedEntry } from './entry.ts'
+
+/** An observer that writes an event stream, with exact counts. */
+export interface StreamObserver extends Observer {
+  readonly name: string
+  start(host?: ObserverHooks): void
+  onEvent(event: PlainsightEvent): void
+  /** Stores what is queued; resolves when that is decided, or after 1.5 s. */
+  flush(): Promise<void>
+  /** As `flush`; what is left then is dropped. An observer of several executors goes on until the last closes it. */
+  close(): Promise<void>
+  counts(): ObserverCounts
+}
+
+/** Where entries are stored. */
+export interface EntrySink {
+  /**
+   * Stores the entries that it has not stored for this writer, whose last stored number it keeps. Answers the number that
+   * it had before; `undefined` when it knew nothing of the writer. Throws or rejects when that may not have been done.
+   */
+  append(
+    writer: string,
+    entries: readonly PackedEntry[],
+  ): number | undefined | Promise<number | undefined>
+  /** How to say where that is: `stream "events" at 127.0.0.1:6379`. */
+  readonly place: string
+  close(): void
+}
+
+export interface StreamObserverSettings {
+  readonly filter: ObserverFilter
+  readonly maxQueue: number
+  readonly maxDelayMs: number
+  /** Opens the place, which may be away: that is said by `append`. */
+  readonly open: () => EntrySink
+}
+
+const BATCH = 500
+/** Longer than everything that a sink waits for: a batch that hangs is ended by the sink. */
+const DEADLINE_MS = 30_000
+const DELAY_MS = 50
+/** For what is missing, said at the end: with 1.5 s of flushing, less than the 2 s that an executor waits. */
+const LAST_WORD_MS = 300
+
+export function streamObserver(settings: StreamObserverSettings): StreamObserver {
+  const { filter, maxQueue, open } = settings
+  let sink: EntrySink | undefined
+  let packer: EntryPacker = newPacker()
+  /** Packed, and perhaps stored: whatever happens, exactly this is stored before anything else. */
+  let uncertain: PackedCall | undefined
+  /** So many of the first events of the next batch are stored, and the buffer has not heard of it. */
+  let settled = 0
+  /** The last number that was stored. */
+  let acknowledged = 0
+  let droppedTold = 0
+  let leftOut = 0
+  let isOpen = false
+
+  const buffer = eventBuffer({
+    deliver: (batch, delivery) => store(batch, settled, delivery),
+    onClose: close,
+    maxQueue,
+    batchSize: Math.min(BATCH, maxQueue),
+    deadlineMs: DEADLINE_MS,
+    delayMs: DELAY_MS,
+    maxDelayMs: settings.maxDelayMs,
+    maxRetries: Infinity,
+    keepsSent: true,
+  })
+
+  /** A new life has new numbers: what the old one left undecided is never mixed up with it. */
+  function begin(): void {
+    if (isOpen) return
+    isOpen = true
+    sink = open()
+    packer = newPacker()
+    uncertain = undefined
+    settled = acknowledged = 0
+    droppedTold = buffer.counts().dropped
+  }
+
+  /** Answers at once where the sink does: such a one is of use at the end of the process. */
+  function store(
+    batch: readonly PlainsightEvent[],
+    from: number,
+    delivery: Delivery,
+  ): number | Promise<number> {
+    begin()
+    let at = from
+    try {
+      while (at < batch.length || uncertain !== undefined) {
+        const call = (uncertain ??= packNext(batch, at, delivery))
+        const answer = (sink as EntrySink).append(packer.writer, call.entries)
+        if (answer instanceof Promise) return storeAsync(batch, at, delivery, call, answer)
+        at += settle(call, answer, delivery)
+      }
+    } catch (error) {
+      return failed(error, delivery)
+    }
+    return told()
+  }
+
+  async function storeAsync(
+    batch: readonly PlainsightEvent[],
+    at: number,
+    delivery: Delivery,
+    call: PackedCall,
+    answer: Promise<number | undefined>,
+  ): Promise<number> {
+    let known: number | undefined
+    try {
+      known = await answer
+    } catch (error) {
+      delivery.signal.throwIfAborted()
+      return failed(error, delivery)
+    }
+    // Given up meanwhile: what was stored is skipped when it comes again.
+    delivery.signal.throwIfAborted()
+    return store(batch, at + settle(call, known, delivery), delivery)
+  }
+
+  function packNext(batch: readonly PlainsightEvent[], at: number, delivery: Delivery): PackedCall {
+    const { dropped } = buffer.counts()
+    const call = packer.pack(batch, at, dropped - droppedTold, (error) => delivery.report(error))
+    droppedTold = dropped
+    return call
+  }
+
+  function settle(call: PackedCall, known: number | undefined, delivery: Delivery): number {
+    uncertain = undefined
+    settled += call.events
+    leftOut += call.left
+    if (known === undefined ? acknowledged > 0 : known < acknowledged) {
+      delivery.report(lostEvents((sink as EntrySink).place, acknowledged, known))
+    }
+    acknowledged = call.last
+    return call.events
+  }
+
+  function failed(error: unknown, delivery: Delivery): number {
+    if (settled === 0) throw error
+    delivery.report(error)
+    return told()
+  }
+
+  function told(): number {
+    const through = settled
+    settled = 0
+    return through
+  }
+
+  async function close(): Promise<void> {
+    if (!isOpen || sink === undefined) return
+    const ending = sink
+    try {
+      const dropped = buffer.counts().dropped - droppedTold
+      // With a call undecided nobody can say what is missing; and nobody has answered for 1.5 s.
+      if (dropped > 0 && uncertain === undefined) {
+        const { entries } = packer.pack([], 0, dropped, () => {})
+        await within(LAST_WORD_MS, ending.append(packer.writer, entries))
+      }
+    } catch {
+      // `dropped` says it.
+    } finally {
+      isOpen = false
+      ending.close()
+    }
+  }
+
+  return {
+    ...filter,
+    start(host) {
+      begin()
+      buffer.start(host)
+    },
+    onEvent: buffer.onEvent,
+    flush: buffer.flush,
+    close: buffer.close,
+    counts() {
+      const counts = buffer.counts()
+      const failed = Math.min(leftOut, counts.delivered)
+      return { ...counts, delivered: counts.delivered - failed, failed: counts.failed + failed }
+    },
+  }
+}
+
+function newPacker(): EntryPacker {
+  return entryPacker(randomBytes(8).toString('hex'))
+}
+
+function lostEvents(place: string, acknowledged: number, known: number | undefined): Error {
+  const what =
+    known === undefined
+      ? 'it was deleted or flushed'
+      : `the last ${acknowledged - known} events that were stored are gone`
+  return new Error(`${place} has lost events: ${what}; new ones are stored`)
+}
+
+async function within(ms: number, answer: unknown): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  try {
+    await Promise.race([answer, limit])
+  } finally {
+    clearTimeout(timer)
+  }
+}
