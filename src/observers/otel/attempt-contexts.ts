@@ -1,79 +1,98 @@
 /** Where the span of an attempt is found again by events that are published outside of it. */
 
-import type { Context, SpanContext } from '@opentelemetry/api'
+import type { Context, Span, SpanContext } from '@opentelemetry/api'
 import type { TaskEvent } from '../../events/event.ts'
-import { context, createContextKey, ROOT_CONTEXT, trace } from './api.ts'
+import { context, ROOT_CONTEXT, trace } from './api.ts'
+import { attemptAround, attemptScope, type AttemptMark } from './span-scope.ts'
 
-/** The span of one attempt. */
-export interface AttemptContext {
-  readonly taskId: string
-  readonly attempt: number
+/** An attempt that has begun. */
+export interface KnownAttempt extends AttemptMark {
   /** With the span in it. */
   readonly context: Context
 }
 
 export interface AttemptContexts {
-  begun(entry: AttemptContext): void
-  /** From now on all that is known of it is its span: what the context holds on to is let go. */
-  ended(entry: AttemptContext, span: SpanContext): void
+  /** Makes the context of an attempt, and knows it from now on. */
+  begun(taskId: string, attempt: number, parent: Context, span: Span): KnownAttempt
+  /** From now on all that is known of it is its span: what its context holds on to is let go. */
+  ended(known: KnownAttempt, span: SpanContext): void
   /** The context to log `event` in; `undefined` when its attempt is not known here. */
   of(event: TaskEvent): Context | undefined
 }
 
-interface EndedAttempt {
+/**
+ * At least so many ended attempts are remembered, and at most twice as many: what is published of them comes when their
+ * outcome is stored, or later.
+ */
+const MIN_ENDED = 4_096
+
+// A class: one is made for every attempt.
+class Known implements AttemptMark {
   readonly taskId: string
   readonly attempt: number
-  readonly span: SpanContext
-}
+  /** Of an attempt that has not ended: with the span in it. */
+  context: Context | undefined
+  /** Of one that has. */
+  span: SpanContext | undefined
+  /** The attempt of the same task before this one: its body may have outlived it. */
+  before: Known | undefined
 
-const ATTEMPT = createContextKey('plainsight attempt')
-
-/** Ended attempts that are remembered: what is published of them comes when their outcome is stored, or later. */
-const MAX_ENDED = 4_096
-
-/** `within`, marked as the context of this attempt, and so is every context that is made from it. */
-export function markedContext(
-  within: Context,
-  attempt: Pick<AttemptContext, 'taskId' | 'attempt'>,
-): Context {
-  return within.setValue(ATTEMPT, attempt)
+  constructor(taskId: string, attempt: number, parent: Context, span: Span) {
+    this.taskId = taskId
+    this.attempt = attempt
+    this.context = attemptScope(parent, span, this)
+    this.span = undefined
+    this.before = undefined
+  }
 }
 
 export function createAttemptContexts(): AttemptContexts {
-  const running = new Map<string, AttemptContext>()
-  const over = new Map<string, EndedAttempt>()
-  // In the order of their ends. Not the map's own order: finding its first key takes longer with every one that was deleted.
-  const ends: EndedAttempt[] = []
-  let next = 0
+  // Two generations, of which the elder is forgotten as a whole: to delete one by one from a map costs more than all else.
+  let recent = new Map<string, Known>()
+  let elder = new Map<string, Known>()
+  let ends = 0
+
+  function forgetElder(): void {
+    ends = 0
+    const forgotten = elder
+    elder = recent
+    recent = new Map()
+    for (const [taskId, known] of forgotten) {
+      if (known.context !== undefined && !elder.has(taskId)) recent.set(taskId, known)
+    }
+  }
+
   return {
-    begun(entry) {
-      running.set(entry.taskId, entry)
+    begun(taskId, attempt, parent, span) {
+      const known = new Known(taskId, attempt, parent, span)
+      if (attempt > 0) {
+        const before = recent.get(taskId) ?? elder.get(taskId)
+        if (before !== undefined) before.before = undefined
+        known.before = before
+      }
+      recent.set(taskId, known)
+      return known as KnownAttempt
     },
-    ended(entry, span) {
-      const { taskId, attempt } = entry
-      if (running.get(taskId) === entry) running.delete(taskId)
-      const oldest = ends[next]
-      // Unless it has ended again since.
-      if (oldest !== undefined && over.get(oldest.taskId) === oldest) over.delete(oldest.taskId)
-      const ended = { taskId, attempt, span }
-      over.set(taskId, ended)
-      ends[next] = ended
-      next = (next + 1) % MAX_ENDED
+    ended(attempt, span) {
+      const known = attempt as Known
+      known.context = undefined
+      known.span = span
+      ends += 1
+      if (ends >= MIN_ENDED) forgetElder()
     },
     of({ type, taskId, attempt }) {
-      const entry = running.get(taskId)
-      if (entry?.attempt !== attempt) {
-        const ended = over.get(taskId)
-        return ended?.attempt === attempt
-          ? trace.setSpanContext(ROOT_CONTEXT, ended.span)
-          : undefined
+      if (type === 'task.log') {
+        // The innermost span that the line was written in, if that is inside this attempt: a callback may well run in the
+        // context of another.
+        const here = context.active()
+        const around = attemptAround(here)
+        if (around?.taskId === taskId && around.attempt === attempt) return here
       }
-      if (type !== 'task.log') return entry.context
-      // The innermost span that the line was written in, if that is inside this attempt: a callback may well run in the
-      // context of another.
-      const here = context.active()
-      const at = here.getValue(ATTEMPT) as AttemptContext | undefined
-      return at?.taskId === taskId && at.attempt === attempt ? here : entry.context
+      const last = recent.get(taskId) ?? elder.get(taskId)
+      const known = last?.attempt === attempt ? last : last?.before
+      if (known?.attempt !== attempt) return undefined
+      const { span } = known
+      return span === undefined ? known.context : trace.setSpanContext(ROOT_CONTEXT, span)
     },
   }
 }

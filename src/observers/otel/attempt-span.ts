@@ -4,17 +4,20 @@ import type { Attributes, Context, Link, Span, SpanContext } from '@opentelemetr
 import type { Level } from '../../task/level.ts'
 import { serializeError } from '../../task/serialized-error.ts'
 import type { RunOperation, RunResult } from '../observer.ts'
-import { markedContext, type AttemptContext } from './attempt-contexts.ts'
+import type { KnownAttempt } from './attempt-contexts.ts'
 import { INVALID_TRACEID, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from './api.ts'
 import { spanName, taskAttributes } from './attributes.ts'
 import { extract, inject, spanContextIn, validSpanContext } from './carrier.ts'
 import { recordException } from './exception.ts'
 import { ATTR, ERROR_TYPE, EXCEPTION_EVENT, LINK, type OutcomeName } from './semconv.ts'
 import { seconds } from './severity.ts'
+import { spanScope } from './span-scope.ts'
 import { isLevelWanted } from './wanted.ts'
 import type { Telemetry } from './telemetry.ts'
 
-export interface AttemptSpan extends AttemptContext {
+export interface AttemptSpan {
+  /** What its body runs in. */
+  readonly context: Context
   end(result: RunResult): void
   /** For an end that nobody could foresee. */
   abandon(): void
@@ -32,59 +35,67 @@ export function beginAttempt(telemetry: Telemetry, run: RunOperation): AttemptSp
   const options = { kind: SpanKind.CONSUMER, attributes, links, root: isRoot }
   const span = telemetry.tracer().startSpan(spanName('process', [task], settings), options, parent)
   const spanContext = span.spanContext()
-  if (spanContext.traceId === INVALID_TRACEID) return untraced(telemetry, run, span, parent)
+  const isTraced = spanContext.traceId !== INVALID_TRACEID
   // The span alone: what the next attempt links to. Baggage is on the record already, if it is to be.
-  inject(trace.setSpanContext(ROOT_CONTEXT, spanContext), run.attemptCarrier, true)
-  const entry = { taskId: task.id, attempt }
-  // Log records find it again by its mark; without any, there is nobody to look for it.
-  let isLogging = false
-  telemetry.guard('wrapRun', () => (isLogging = telemetry.logger().enabled()))
-  const within = trace.setSpan(parent, span)
-  const own: AttemptContext = {
-    ...entry,
-    context: isLogging ? markedContext(within, entry) : within,
-  }
-  if (isLogging) telemetry.attempts.begun(own)
-  // What cannot be counted is still to be seen.
-  telemetry.guard('wrapRun', () => countStart(telemetry, run, own.context))
-
-  function over(): void {
-    if (isLogging) telemetry.attempts.ended(own, spanContext)
-    span.end()
-  }
-
-  return {
-    ...own,
-    end(result) {
-      let errorType: string | undefined
-      try {
-        span.setAttribute(ATTR.outcome, outcomeOf(result))
-        errorType = failureOf(telemetry, run, result, span, own.context)
-      } finally {
-        over()
-      }
-      countEnd(telemetry, run, result, errorType, own.context)
-    },
-    abandon: over,
-  }
+  if (isTraced) inject(spanScope(ROOT_CONTEXT, span), run.attemptCarrier, true)
+  return new OpenSpan(telemetry, run, span, isTraced ? spanContext : undefined, parent)
 }
 
-/** Without an SDK for spans: the attempt is counted, and its exception recorded. */
-function untraced(
-  telemetry: Telemetry,
-  run: RunOperation,
-  span: Span,
-  parent: Context,
-): AttemptSpan {
-  telemetry.guard('wrapRun', () => countStart(telemetry, run, parent))
-  return {
-    taskId: run.task.id,
-    attempt: run.attempt,
-    context: parent,
-    end(result) {
-      countEnd(telemetry, run, result, failureOf(telemetry, run, result, span, parent), parent)
-    },
-    abandon() {},
+// A class: one is made for every attempt.
+class OpenSpan implements AttemptSpan {
+  readonly context: Context
+  readonly #telemetry: Telemetry
+  readonly #run: RunOperation
+  readonly #span: Span
+  /** Undefined without an SDK for spans: the attempt is counted, and its exception recorded. */
+  readonly #spanContext: SpanContext | undefined
+  /** As log records find it. */
+  #known: KnownAttempt | undefined
+
+  constructor(
+    telemetry: Telemetry,
+    run: RunOperation,
+    span: Span,
+    spanContext: SpanContext | undefined,
+    parent: Context,
+  ) {
+    this.#telemetry = telemetry
+    this.#run = run
+    this.#span = span
+    this.#spanContext = spanContext
+    this.context = spanContext === undefined ? parent : this.#begun(parent)
+    // What cannot be counted is still to be seen.
+    telemetry.guard('wrapRun', () => countStart(telemetry, run, this.context))
+  }
+
+  #begun(parent: Context): Context {
+    const { attempts, guard, logger } = this.#telemetry
+    // Log records find it again; without any, there is nobody to look for it.
+    let isLogging = false
+    guard('wrapRun', () => (isLogging = logger().enabled()))
+    if (!isLogging) return spanScope(parent, this.#span)
+    const { task, attempt } = this.#run
+    this.#known = attempts.begun(task.id, attempt, parent, this.#span)
+    return this.#known.context
+  }
+
+  end(result: RunResult): void {
+    const telemetry = this.#telemetry
+    const run = this.#run
+    let errorType: string | undefined
+    try {
+      if (this.#spanContext !== undefined) this.#span.setAttribute(ATTR.outcome, outcomeOf(result))
+      errorType = failureOf(telemetry, run, result, this.#span, this.context)
+    } finally {
+      this.abandon()
+    }
+    countEnd(telemetry, run, result, errorType, this.context)
+  }
+
+  abandon(): void {
+    if (this.#spanContext === undefined) return
+    if (this.#known !== undefined) this.#telemetry.attempts.ended(this.#known, this.#spanContext)
+    this.#span.end()
   }
 }
 

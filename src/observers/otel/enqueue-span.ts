@@ -3,27 +3,14 @@
 import type { Attributes, Context, Link, Span } from '@opentelemetry/api'
 import { serializeError } from '../../task/serialized-error.ts'
 import type { EnqueueOperation, TaskDraft } from '../observer.ts'
-import {
-  context,
-  createContextKey,
-  INVALID_TRACEID,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-} from './api.ts'
+import { context, INVALID_TRACEID, SpanKind, SpanStatusCode } from './api.ts'
 import { common, sendAttributes, spanName, taskAttributes } from './attributes.ts'
 import { inject } from './carrier.ts'
 import { recordException } from './exception.ts'
 import { ATTR, EXCEPTION_EVENT, LINK, type OperationName } from './semconv.ts'
 import { seconds } from './severity.ts'
+import { enqueueScope, spanScope } from './span-scope.ts'
 import type { Telemetry } from './telemetry.ts'
-
-const ENQUEUING = createContextKey('plainsight enqueue')
-
-/** Whether the store is being called for somebody's enqueue: its spans belong in there, and are not ours to hide. */
-export function isEnqueuing(here: Context): boolean {
-  return here.getValue(ENQUEUING) === true
-}
 
 export interface EnqueueSpan {
   readonly context: Context
@@ -47,7 +34,7 @@ export function beginEnqueue(telemetry: Telemetry, operation: EnqueueOperation):
       const options = { kind: SpanKind.PRODUCER, attributes }
       const span = tracer.startSpan(spanName('create', [task], settings), options, parent)
       links.push({ context: span.spanContext(), attributes: { [ATTR.linkType]: LINK.creation } })
-      inject(trace.setSpan(parent, span), carriers[index] ?? {}, settings.persistBaggage)
+      inject(spanScope(parent, span), carriers[index] ?? {}, settings.persistBaggage)
       span.end()
     }
   }
@@ -62,7 +49,7 @@ export function beginEnqueue(telemetry: Telemetry, operation: EnqueueOperation):
   )
   // Without an SDK for spans what comes from outside is passed on as it is.
   const isTraced = span.spanContext().traceId !== INVALID_TRACEID
-  const own = isTraced ? trace.setSpan(parent, span).setValue(ENQUEUING, true) : parent
+  const own = isTraced ? enqueueScope(parent, span) : parent
   if (!perTask) inject(own, carrier, settings.persistBaggage)
   const startedAtMs = performance.now()
 

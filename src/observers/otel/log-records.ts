@@ -6,12 +6,12 @@ import { eventMessage, isTaskEvent } from '../event-words.ts'
 import { ROOT_CONTEXT, context as active } from './api.ts'
 import { addTags } from './attributes.ts'
 import { extract } from './carrier.ts'
-import { isEnqueuing } from './enqueue-span.ts'
 import { addEventAttributes } from './event-attributes.ts'
 import { exceptionAttributes } from './exception.ts'
 import { addContext, addExtra } from './extras.ts'
 import { ATTR, SYSTEM } from './semconv.ts'
 import { hrTime, SEVERITY } from './severity.ts'
+import { isEnqueuing } from './span-scope.ts'
 import type { Telemetry } from './telemetry.ts'
 
 /** Emits `event`, if anybody listens for its severity. */

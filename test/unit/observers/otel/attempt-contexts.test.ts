@@ -1,32 +1,28 @@
-import {
-  context,
-  createContextKey,
-  ROOT_CONTEXT,
-  trace,
-  type Context,
-  type SpanContext,
-} from '@opentelemetry/api'
+import { context, createContextKey, ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api'
 import { describe, expect, it } from 'vitest'
 import type { TaskEvent } from '../../../../src/events/event.ts'
 import {
   createAttemptContexts,
-  markedContext,
-  type AttemptContext,
+  type AttemptContexts,
+  type KnownAttempt,
 } from '../../../../src/observers/otel/attempt-contexts.ts'
 import { registerContext } from '../../../support/otel-sdk.ts'
 
 registerContext()
 
 const KEY = createContextKey('which')
-const whichOf = (of: Context | undefined): unknown => of?.getValue(KEY)
+const BAGGAGE = createContextKey('what the parent has')
+const parent = ROOT_CONTEXT.setValue(BAGGAGE, 'baggage')
 
-function entry(taskId: string, attempt: number): AttemptContext {
-  const which = `${taskId}:${attempt}`
-  const marked = markedContext(ROOT_CONTEXT, { taskId, attempt })
-  return { taskId, attempt, context: marked.setValue(KEY, which) }
-}
-const spanOf = ({ taskId, attempt }: AttemptContext): SpanContext => {
+const spanContext = (taskId: string, attempt: number) => {
   return { traceId: 'a'.repeat(32), spanId: `${taskId}:${attempt}`, traceFlags: 1 }
+}
+function begin(contexts: AttemptContexts, taskId: string, attempt: number): KnownAttempt {
+  const span = trace.wrapSpanContext(spanContext(taskId, attempt))
+  return contexts.begun(taskId, attempt, parent, span)
+}
+function end(contexts: AttemptContexts, known: KnownAttempt): void {
+  contexts.ended(known, spanContext(known.taskId, known.attempt))
 }
 const spanIn = (of: Context | undefined): string | undefined =>
   of && trace.getSpanContext(of)?.spanId
@@ -37,47 +33,59 @@ describe('attempt contexts', () => {
   it('finds an attempt while it runs and after it, and none that it was not told of', () => {
     const contexts = createAttemptContexts()
     expect(contexts.of(event('t', 0))).toBeUndefined()
-    const first = entry('t', 0)
-    contexts.begun(first)
-    expect(whichOf(contexts.of(event('t', 0)))).toBe('t:0')
+    const first = begin(contexts, 't', 0)
+    expect(contexts.of(event('t', 0))).toBe(first.context)
+    expect(spanIn(first.context)).toBe('t:0')
+    expect(first.context.getValue(BAGGAGE)).toBe('baggage')
     expect(contexts.of(event('t', 1))).toBeUndefined()
     expect(contexts.of(event('other', 0))).toBeUndefined()
-    contexts.ended(first, spanOf(first))
+    end(contexts, first)
     expect(spanIn(contexts.of(event('t', 0)))).toBe('t:0')
+    expect(contexts.of(event('t', 0))?.getValue(BAGGAGE)).toBeUndefined()
     expect(contexts.of(event('t', 1))).toBeUndefined()
   })
 
   it('an attempt whose body outlived it is still found while the next one runs', () => {
     const contexts = createAttemptContexts()
-    const [first, second] = [entry('t', 0), entry('t', 1)]
-    contexts.begun(first)
-    contexts.ended(first, spanOf(first))
-    contexts.begun(second)
+    const first = begin(contexts, 't', 0)
+    end(contexts, first)
+    const second = begin(contexts, 't', 1)
     expect(spanIn(contexts.of(event('t', 0, 'attempt.overrun')))).toBe('t:0')
-    expect(whichOf(contexts.of(event('t', 1)))).toBe('t:1')
+    expect(contexts.of(event('t', 1))).toBe(second.context)
   })
 
   it('a line is in the active context if that is of its attempt, and not if it is of another', () => {
     const contexts = createAttemptContexts()
-    const [own, other] = [entry('t', 1), entry('t', 0)]
-    contexts.begun(own)
-    const at = (active: Context): unknown =>
-      context.with(active, () => whichOf(contexts.of(event('t', 1, 'task.log'))))
-    expect(at(own.context.setValue(KEY, 'inner'))).toBe('inner')
-    expect(at(other.context)).toBe('t:1')
-    expect(at(entry('u', 1).context)).toBe('t:1')
-    expect(at(ROOT_CONTEXT.setValue(KEY, 'a request'))).toBe('t:1')
+    const [own, other, foreign] = [
+      begin(contexts, 't', 1),
+      begin(createAttemptContexts(), 't', 0),
+      begin(contexts, 'u', 1),
+    ]
+    const at = (active: Context): Context | undefined =>
+      context.with(active, () => contexts.of(event('t', 1, 'task.log')))
+    const inner = own.context.setValue(KEY, 'inner')
+    expect(at(inner)).toBe(inner)
+    expect(spanIn(inner)).toBe('t:1')
+    expect(inner.getValue(BAGGAGE)).toBe('baggage')
+    const outsideOfSpans = trace.deleteSpan(own.context)
+    expect(at(outsideOfSpans)).toBe(outsideOfSpans)
+    expect(spanIn(outsideOfSpans)).toBeUndefined()
+    expect(at(other.context)).toBe(own.context)
+    expect(at(foreign.context)).toBe(own.context)
+    expect(at(ROOT_CONTEXT.setValue(KEY, 'a request'))).toBe(own.context)
   })
 
-  it('forgets those that ended first, beyond 4,096', () => {
+  it('remembers the 4,096 that ended last, and not twice as many', () => {
     const contexts = createAttemptContexts()
-    for (let index = 0; index <= 4_096; index++) {
-      const each = entry(`t${index}`, 0)
-      contexts.begun(each)
-      contexts.ended(each, spanOf(each))
-    }
+    const running = begin(contexts, 'running', 0)
+    for (let index = 0; index < 8_200; index++) end(contexts, begin(contexts, `t${index}`, 0))
     expect(contexts.of(event('t0', 0))).toBeUndefined()
-    expect(spanIn(contexts.of(event('t1', 0)))).toBe('t1:0')
-    expect(spanIn(contexts.of(event('t4096', 0)))).toBe('t4096:0')
+    expect(spanIn(contexts.of(event('t4104', 0)))).toBe('t4104:0')
+    expect(spanIn(contexts.of(event('t8199', 0)))).toBe('t8199:0')
+    expect(contexts.of(event('running', 0))).toBe(running.context)
+    for (let index = 0; index < 10_000; index++) end(contexts, begin(contexts, `u${index}`, 0))
+    expect(contexts.of(event('running', 0))).toBe(running.context)
+    end(contexts, running)
+    expect(spanIn(contexts.of(event('running', 0)))).toBe('running:0')
   })
 })
