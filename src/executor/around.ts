@@ -34,49 +34,65 @@ export function runAround<A, T>(
   argument: A,
   core: () => Promise<T>,
 ): Promise<T> {
-  let inner = core
-  for (let index = observers.length - 1; index >= 0; index--) {
-    const observer = observers[index] as Observer
-    if (host.passedOver.has(observer)) continue
-    const within = inner
-    inner = () => surround(host, observer, hook, argument, within)
-  }
-  return inner()
+  return runFrom(host, observers, 0, hook, argument, core)
 }
 
-function surround<A, T>(
+/** As {@link runAround}, inside the hooks of those from `first` on. */
+function runFrom<T>(
   host: AroundHost,
-  observer: Observer,
+  observers: readonly Observer[],
+  first: number,
   hook: AsyncHook,
-  argument: A,
-  inner: () => Promise<T>,
+  argument: unknown,
+  core: () => Promise<T>,
 ): Promise<T> {
-  return new Surrounded(host, observer, hook, inner).run(argument)
+  const { passedOver } = host
+  for (let index = first; index < observers.length; index++) {
+    if (passedOver.size > 0 && passedOver.has(observers[index] as Observer)) continue
+    return new Surrounded(host, observers, index, hook, argument, core).run()
+  }
+  return core()
 }
 
-// A class: one is made for every enqueue and attempt, and its closures would be a dozen objects.
+// A class: one is made for every hook around every enqueue and attempt, and its closures would be a dozen objects.
 class Surrounded<T> {
   readonly #host: AroundHost
-  readonly #observer: Observer
+  readonly #observers: readonly Observer[]
+  readonly #index: number
   readonly #hook: AsyncHook
-  readonly #inner: () => Promise<T>
+  readonly #argument: unknown
+  readonly #core: () => Promise<T>
   /** Started once: by the hook in its own async context, or else by us. */
   #running: Promise<T> | undefined
   /** For a hook that has not called `next` in its turn. */
   #late: { readonly answer: (running: Promise<T>) => void; readonly deadline: Deadline } | undefined
   #isPassedOver = false
 
-  constructor(host: AroundHost, observer: Observer, hook: AsyncHook, inner: () => Promise<T>) {
+  constructor(
+    host: AroundHost,
+    observers: readonly Observer[],
+    index: number,
+    hook: AsyncHook,
+    argument: unknown,
+    core: () => Promise<T>,
+  ) {
     this.#host = host
-    this.#observer = observer
+    this.#observers = observers
+    this.#index = index
     this.#hook = hook
-    this.#inner = inner
+    this.#argument = argument
+    this.#core = core
   }
 
-  run(argument: unknown): Promise<T> {
+  get #observer(): Observer {
+    return this.#observers[this.#index] as Observer
+  }
+
+  run(): Promise<T> {
     try {
-      const call = this.#observer[this.#hook] as Around
-      const answer = call.call(this.#observer, argument, () => this.#next())
+      const observer = this.#observer
+      const call = observer[this.#hook] as Around
+      const answer = call.call(observer, this.#argument, () => this.#next())
       // What `next` gave, as it is: nothing to watch.
       if (answer === undefined || answer !== this.#running) this.#watch(answer)
     } catch (error) {
@@ -117,7 +133,14 @@ class Surrounded<T> {
   #begin(): Promise<T> {
     if (this.#running === undefined) {
       this.#late?.deadline.cancel()
-      this.#running = this.#inner()
+      this.#running = runFrom(
+        this.#host,
+        this.#observers,
+        this.#index + 1,
+        this.#hook,
+        this.#argument,
+        this.#core,
+      )
       this.#late?.answer(this.#running)
     }
     return this.#running
@@ -169,44 +192,89 @@ export function runInternal<T>(
   operation: InternalOperation,
   core: () => T,
 ): T {
-  let inner = core
-  for (const observer of observers.toReversed()) {
-    const within = inner
-    inner = () => {
-      let answer: { readonly value: T } | undefined
-      let failure: { readonly error: unknown } | undefined
-      const next = (): T => {
-        if (failure !== undefined) throw failure.error
-        if (answer === undefined) {
-          try {
-            answer = { value: within() }
-          } catch (error) {
-            failure = { error }
-            throw error
-          }
-        }
-        return answer.value
-      }
-      const fault = (error: unknown): void => host.report(observer, 'runInternal', error)
-      let given: unknown
+  return runInternalFrom(host, observers, 0, operation, core)
+}
+
+function runInternalFrom<T>(
+  host: AroundHost,
+  observers: readonly Observer[],
+  index: number,
+  operation: InternalOperation,
+  core: () => T,
+): T {
+  if (index === observers.length) return core()
+  return new SurroundedCall(host, observers, index, operation, core).run()
+}
+
+class SurroundedCall<T> {
+  readonly #host: AroundHost
+  readonly #observers: readonly Observer[]
+  readonly #index: number
+  readonly #operation: InternalOperation
+  readonly #core: () => T
+  #state: 'not called' | 'answered' | 'failed' = 'not called'
+  #answer: T | undefined
+  #error: unknown
+
+  constructor(
+    host: AroundHost,
+    observers: readonly Observer[],
+    index: number,
+    operation: InternalOperation,
+    core: () => T,
+  ) {
+    this.#host = host
+    this.#observers = observers
+    this.#index = index
+    this.#operation = operation
+    this.#core = core
+  }
+
+  run(): T {
+    const observer = this.#observers[this.#index] as Observer
+    let given: unknown
+    try {
+      given = observer.runInternal?.(this.#operation, () => this.#next())
+    } catch (error) {
+      if (this.#state !== 'failed' || this.#error !== error) this.#fault(error)
+    }
+    if (this.#state === 'not called')
+      this.#fault(new Error('runInternal returned without calling next'))
+    try {
+      const own = this.#next()
+      if (given !== own) watch(given, own, (error) => this.#fault(error))
+      return own
+    } catch (error) {
+      watch(given, Promise.reject(error), (fault) => this.#fault(fault))
+      throw error
+    }
+  }
+
+  #next(): T {
+    if (this.#state === 'failed') throw this.#error
+    if (this.#state === 'not called') {
       try {
-        given = observer.runInternal?.(operation, next)
+        this.#answer = runInternalFrom(
+          this.#host,
+          this.#observers,
+          this.#index + 1,
+          this.#operation,
+          this.#core,
+        )
+        this.#state = 'answered'
       } catch (error) {
-        if (failure?.error !== error) fault(error)
-      }
-      const wasCalled = answer !== undefined || failure !== undefined
-      if (!wasCalled) fault(new Error('runInternal returned without calling next'))
-      try {
-        const own = next()
-        if (given !== own) watch(given, own, fault)
-        return own
-      } catch (error) {
-        watch(given, Promise.reject(error), fault)
+        this.#state = 'failed'
+        this.#error = error
         throw error
       }
     }
+    return this.#answer as T
   }
-  return inner()
+
+  #fault(error: unknown): void {
+    const observer = this.#observers[this.#index] as Observer
+    this.#host.report(observer, 'runInternal', error)
+  }
 }
 
 /** Reports the rejection of what a hook answered, unless it passes on the failure of what it surrounded. */

@@ -101,28 +101,29 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     return insertion.insertNow(draft)
   }
 
-  async function takeIn(
-    drafts: readonly DraftRecord[],
-    request: EnqueueRequest,
-  ): Promise<TaskHandle[]> {
+  function takeIn(drafts: readonly DraftRecord[], request: EnqueueRequest): Promise<TaskHandle[]> {
     const more = drafts.length
-    if (!room.tryEnter(more)) {
-      await room.enter(more, drafts[0]?.spec.queue ?? 'default', request.options)
-    }
+    if (room.tryEnter(more)) return takeInWithRoom(drafts)
+    return room
+      .enter(more, drafts[0]?.spec.queue ?? 'default', request.options)
+      .then(() => takeInWithRoom(drafts))
+  }
+
+  function takeInWithRoom(drafts: readonly DraftRecord[]): Promise<TaskHandle[]> {
     const hooks = core.around.wrapEnqueue
     if (hooks.length === 0) {
-      room.taken(more)
+      room.taken(drafts.length)
       return insertion.insert(drafts, undefined)
     }
     const carrier: Record<string, string> = {}
     const operation: EnqueueOperation = {
-      kind: more > 1 ? 'batch' : 'enqueue',
+      kind: drafts.length > 1 ? 'batch' : 'enqueue',
       tasks: drafts.map(({ spec, state, options }) => draftOf(spec, state, options)),
       carrier,
       carriers: drafts.map(() => ({})),
     }
     return runAround(core.aroundHost, hooks, 'wrapEnqueue', operation, () => {
-      room.taken(more)
+      room.taken(drafts.length)
       const ready = withOwnCarriers(drafts, operation.carriers)
       const [only] = ready
       const isPlain = ready.length === 1 && only?.key === undefined
@@ -133,16 +134,22 @@ export function createEnqueuer(core: Core, attempts: Attempts): Enqueuer {
     })
   }
 
-  async function insertOne(
-    draft: DraftRecord,
-    carrier: Record<string, string>,
-  ): Promise<TaskHandle[]> {
+  function insertOne(draft: DraftRecord, carrier: Record<string, string>): Promise<TaskHandle[]> {
     // Closing may have begun while a hook took its time.
-    if (core.phase === 'closed') throw new ExecutorClosedError('enqueue')
-    return [await insertion.insertNow(draft, carrier)]
+    if (core.phase === 'closed') return Promise.reject(new ExecutorClosedError('enqueue'))
+    try {
+      const handle = insertion.insertNow(draft, carrier)
+      return handle instanceof Promise ? handle.then(alone) : Promise.resolve([handle])
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   return { one, many }
+}
+
+function alone(handle: TaskHandle): TaskHandle[] {
+  return [handle]
 }
 
 function withOwnCarriers(

@@ -104,8 +104,17 @@ export function otelObserver(options: OtelObserverOptions = {}): OtelObserver {
     },
 
     onEvent(event) {
-      telemetry.guard('onEvent', () => countEvent(telemetry, event))
-      telemetry.guard('onEvent', () => handle(event))
+      // Each in its own try: what cannot be counted is still to be seen.
+      try {
+        countEvent(telemetry, event)
+      } catch (error) {
+        telemetry.failed('onEvent', error)
+      }
+      try {
+        handle(event)
+      } catch (error) {
+        telemetry.failed('onEvent', error)
+      }
     },
 
     wrapEnqueue(operation, next) {
