@@ -11,12 +11,14 @@ export const SUBJECTS = [
   'observers',
   'memory',
   'sqlite',
+  'growth',
   'backends',
   'latency',
   'checkpoint',
   'queries',
   'otel',
   'import',
+  'size',
 ] as const
 
 export type SubjectName = (typeof SUBJECTS)[number]

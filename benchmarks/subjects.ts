@@ -14,8 +14,10 @@ export const subjects: Readonly<Record<SubjectName, () => Promise<Subject>>> = {
   sqlite: async () => (await import('./sqlite.ts')).sqlite,
   backends: async () => (await import('./backends.ts')).backends,
   latency: async () => (await import('./latency.ts')).latency,
+  growth: async () => (await import('./growth.ts')).growth,
   checkpoint: async () => (await import('./checkpoint.ts')).checkpoint,
   queries: async () => (await import('./queries.ts')).queries,
   otel: async () => (await import('./otel.ts')).otel,
   import: async () => (await import('./import.ts')).imports,
+  size: async () => (await import('./size.ts')).size,
 }

@@ -164,6 +164,12 @@ export const GOALS = {
     unit: '×',
     isChecked: true,
   },
+  'growth: million': {
+    what: 'SQLite, tasks/s in a file with a million records beside an empty one',
+    bound: 'at least',
+    limit: 0.7,
+    unit: '×',
+  },
   'backends: bullmq': {
     what: 'SQLite ‘process’ beside BullMQ on Redis without persistence',
     bound: 'at least',
@@ -249,6 +255,12 @@ export const GOALS = {
     limit: 0.15,
     unit: '×',
     measured: 0.22,
+  },
+  'size: bullmq': {
+    what: 'kB installed beside BullMQ',
+    bound: 'at most',
+    limit: 0.5,
+    unit: '×',
   },
 } as const
 
