@@ -95,11 +95,11 @@ function inFileOf(name: string, records: number): Case {
     version: ownVersion(),
     async run() {
       filled ??= await fill()
-      if (records >= LARGE) return await runIn(filled, TASKS, records)
+      if (records >= LARGE) return runIn(filled, TASKS, records)
       const path = `${filled}.copy`
       for (const part of ['', '-wal', '-shm']) rmSync(path + part, { force: true })
       if (records > 0) copyFileSync(filled, path)
-      return await runIn(path, TASKS, records)
+      return runIn(path, TASKS, records)
     },
   }
 }
