@@ -59,7 +59,7 @@ const MEANINGS: readonly Meaning[] = [
   },
   {
     pattern:
-      /isn't writeable|Connection is closed|ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT|[Ss]ocket|no connection|All sentinels|None of startup nodes|Failed to refresh slots|max retries/,
+      /isn't writeable|Connection is closed|ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT|[Ss]ocket|no connection|All sentinels|None of startup nodes|Failed to refresh slots|connection was lost/,
     reason: 'unreachable',
     advice: 'check that Redis runs at this address; work goes on when it is there again',
   },
@@ -91,6 +91,8 @@ function meaningOf(error: unknown): Meaning | undefined {
 
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  // Its message is about an option of ours.
+  if (error.name === 'MaxRetriesPerRequestError') return 'the connection was lost before the answer'
   if (error.message !== '') return error.message
   // That of an AggregateError (several addresses tried) is empty.
   const { code } = error as { readonly code?: unknown }

@@ -167,7 +167,8 @@ function settingsOf(options: RedisConnectionOptions) {
     autoResendUnfulfilledCommands: false,
     enableAutoPipelining: false,
     enableReadyCheck: true,
-    maxRetriesPerRequest: null,
+    // With null, what was under way when the connection broke would wait for its timeout.
+    maxRetriesPerRequest: 0,
     keyPrefix: '',
     lazyConnect: true,
     stringNumbers: false,
