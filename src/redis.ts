@@ -1,5 +1,7 @@
 /** `plainsight/redis`: records in Redis, and events in a Redis stream. */
 
+export { redisBackend } from './backends/redis/backend.ts'
+export type { RedisBackendOptions } from './backends/redis/options.ts'
 export type { RedisSource } from './connections/redis.ts'
 export { redisStreamObserver } from './observers/redis-stream.ts'
 export type { RedisStreamObserverOptions } from './observers/redis-stream.ts'

@@ -6,7 +6,7 @@ import { isTerminal } from '../../task/status.ts'
 import type { CancelResult, ClaimQuery } from '../backend.ts'
 import { createBest } from './best.ts'
 import { recordFrom, RECORD_COLUMNS } from './record-row.ts'
-import { statusOf } from './state-text.ts'
+import { statusOf } from '../state-text.ts'
 
 /** Runs in a transaction; owners are numbers. */
 export interface Claim {

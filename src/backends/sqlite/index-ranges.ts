@@ -11,8 +11,8 @@ import {
   type SeqSpan,
   type SeqStream,
 } from './seq-stream.ts'
-import { tagText } from './spec-text.ts'
-import { statusNumber } from './state-text.ts'
+import { tagText } from '../spec-text.ts'
+import { statusNumber } from '../state-text.ts'
 
 export interface IndexRanges {
   /** The records with this tag, and perhaps others. */

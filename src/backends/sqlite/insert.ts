@@ -5,13 +5,14 @@ import type { TaskSpec } from '../../task/record.ts'
 import { isTerminal } from '../../task/status.ts'
 import type { InsertResult, NewRecord } from '../backend.ts'
 import { dueLaterAt } from '../due.ts'
+import { keyHash } from '../key-hash.ts'
 import type { CommitQueue } from './commit-queue.ts'
 import type { Counts } from './counts.ts'
 import { createCreationClock } from './creation-order.ts'
-import { createKeys, keyHash } from './keys.ts'
+import { createKeys } from './keys.ts'
 import type { Lease } from './lease.ts'
-import { specText, tagsText, tagText } from './spec-text.ts'
-import { heldNumber, stateText, statusNumber } from './state-text.ts'
+import { specText, tagsText, tagText } from '../spec-text.ts'
+import { heldNumber, stateText, statusNumber } from '../state-text.ts'
 
 /** Runs in a transaction. */
 export type Insert = (records: readonly NewRecord[]) => readonly InsertResult[]

@@ -1,6 +1,5 @@
 /** Idempotency keys: who holds which, and until when. Runs in a transaction. */
 
-import { hash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import type { InsertResult, RecordKey } from '../backend.ts'
 
@@ -8,11 +7,6 @@ export interface Keys {
   /** What stands in the way of holding this key at `now`, if anything does. */
   conflict(hash: string, key: RecordKey, now: number): InsertResult | undefined
   hold(hash: string, key: RecordKey, seq: number, id: string): void
-}
-
-/** A key is a user's text and may be anything: its JSON is hashed, because UTF-8 would make lone surrogates equal. */
-export function keyHash(name: string, key: string): string {
-  return hash('sha256', `${name} ${JSON.stringify(key)}`, 'hex')
 }
 
 export function createKeys(db: DatabaseSync): Keys {

@@ -3,8 +3,8 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import type { RecordQuery } from '../backend.ts'
 import type { SeqSpan } from './seq-stream.ts'
-import { tagText } from './spec-text.ts'
-import { statusNumber } from './state-text.ts'
+import { tagText } from '../spec-text.ts'
+import { statusNumber } from '../state-text.ts'
 
 export interface ListFilter {
   /** Which of these positions match, in the order of the query, at most `count`; all for −1. */

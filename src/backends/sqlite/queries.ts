@@ -6,7 +6,7 @@ import { isTerminal, STATUSES, type Status } from '../../task/status.ts'
 import { HELD } from './index-ranges.ts'
 import { createList, type List } from './list.ts'
 import { recordFrom, RECORD_COLUMNS } from './record-row.ts'
-import { statusNumber, statusOf } from './state-text.ts'
+import { statusNumber, statusOf } from '../state-text.ts'
 
 export interface Queries {
   get(id: string): StoredRecord | undefined

@@ -1,8 +1,8 @@
 /** A record as its row is read. */
 
 import type { CancelRequest, Progress, StoredRecord } from '../../task/record.ts'
-import { specFrom, type SpecColumns } from './spec-text.ts'
-import { stateFrom, type StateColumns } from './state-text.ts'
+import { specFrom, type SpecColumns } from '../spec-text.ts'
+import { stateFrom, type StateColumns } from '../state-text.ts'
 
 /** For `SELECT … FROM tasks`. */
 export const RECORD_COLUMNS = `

@@ -4,8 +4,8 @@ import type { DatabaseSync } from 'node:sqlite'
 import { isTerminal, STATUSES } from '../../task/status.ts'
 import type { Retention } from '../backend.ts'
 import type { Counts } from './counts.ts'
-import { tagText } from './spec-text.ts'
-import { statusNumber } from './state-text.ts'
+import { tagText } from '../spec-text.ts'
+import { statusNumber } from '../state-text.ts'
 
 export type Sweep = (retention: Retention) => number
 

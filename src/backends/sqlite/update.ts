@@ -7,7 +7,7 @@ import type { LogPatch, StatePatch, StoredLogs, WriteResult } from '../backend.t
 import type { LogLine } from '../../task/record.ts'
 import { dueLaterAt } from '../due.ts'
 import type { Counts } from './counts.ts'
-import { heldNumber, stateText, statusNumber } from './state-text.ts'
+import { heldNumber, stateText, statusNumber } from '../state-text.ts'
 
 /** Runs in a transaction. */
 export interface Update {

@@ -1,9 +1,9 @@
 /** A state as text: one line of JSON with what has no column, then the result as it came. */
 
-import type { AttemptFacts, AttemptRecord, Hold, TaskState } from '../../task/record.ts'
-import type { SerializedError } from '../../task/serialized-error.ts'
-import { dueLaterAt } from '../due.ts'
-import { STATUSES, type Status } from '../../task/status.ts'
+import type { AttemptFacts, AttemptRecord, Hold, TaskState } from '../task/record.ts'
+import type { SerializedError } from '../task/serialized-error.ts'
+import { dueLaterAt } from './due.ts'
+import { STATUSES, type Status } from '../task/status.ts'
 import { headFrom, splitText, storable } from './spec-text.ts'
 
 /** The columns that hold the rest of a state. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { stateFrom, stateText, statusNumber } from '../../../../src/backends/sqlite/state-text.ts'
-import type { AttemptFacts, TaskState } from '../../../../src/task/record.ts'
-import { transition } from '../../../../src/task/transition.ts'
+import { stateFrom, stateText, statusNumber } from '../../../src/backends/state-text.ts'
+import type { AttemptFacts, TaskState } from '../../../src/task/record.ts'
+import { transition } from '../../../src/task/transition.ts'
 
 const state: TaskState = {
   status: 'succeeded',

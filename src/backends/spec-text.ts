@@ -1,8 +1,8 @@
 /** A spec as text: one line of JSON with what has no column, then the input as it came, so that it is not escaped twice. */
 
-import type { ContextFields, TaskSource, TaskSpec, TraceContext } from '../../task/record.ts'
-import type { StoredOptions } from '../../task/options.ts'
-import { EMPTY_MAP, type Headers, type Tags } from '../../task/tags.ts'
+import type { ContextFields, TaskSource, TaskSpec, TraceContext } from '../task/record.ts'
+import type { StoredOptions } from '../task/options.ts'
+import { EMPTY_MAP, type Headers, type Tags } from '../task/tags.ts'
 
 /** The columns that hold the rest of a spec. */
 export interface SpecColumns {

@@ -1,0 +1,32 @@
+/** Why the Redis backend could not do its work, as an error that names the place and the next step. */
+
+import type { RedisConnection } from '../../connections/redis.ts'
+import { redisFailure } from '../../connections/redis-failure.ts'
+import { BackendUnavailableError, type BackendErrorReason } from '../../task/errors.ts'
+
+/** The error that says why `operation` failed. One of ours stays as it is. */
+export function unavailable(
+  error: unknown,
+  operation: string,
+  { place, trouble }: Pick<RedisConnection, 'place' | 'trouble'>,
+): BackendUnavailableError {
+  if (error instanceof BackendUnavailableError) return error
+  const { reason, message } = redisFailure(error, trouble)
+  return refusal(reason, operation, `${place}: ${message}`, error)
+}
+
+/** A refusal of our own, whose message says it all. */
+export function refusal(
+  reason: BackendErrorReason,
+  operation: string,
+  message: string,
+  cause?: unknown,
+): BackendUnavailableError {
+  const options = cause === undefined ? undefined : { cause }
+  return new BackendUnavailableError('redis', operation, reason, message, options)
+}
+
+export function leaseLost(executorId: string, operation: string, place: string): Error {
+  const message = `${place} does not know executor ${executorId} any more: it was taken for dead, and its records are others' now, or the keys were deleted; it registers anew by itself, so try again in a moment`
+  return refusal('lease_lost', operation, message)
+}
