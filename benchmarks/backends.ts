@@ -6,8 +6,6 @@ import { CONCURRENCY, type OpenQueue } from './queues/queue.ts'
 import { betterQueue, bullmq, graphileWorker, pgBoss, plainjob } from './queues/rivals.ts'
 import { ratioTarget, type Target } from './report.ts'
 import type { Case, Series } from './rounds.ts'
-import { postgresVersion } from './servers/postgres.ts'
-import { redisVersion } from './servers/redis.ts'
 import { leftOut, startServices, urlOf, type Services } from './servers/services.ts'
 import type { Subject } from './subject.ts'
 import type { GoalId } from './targets.ts'
@@ -83,10 +81,7 @@ function whatSurvives(): string {
 }
 
 function howRivalsAreUsed(): string {
-  const servers = [
-    ...(urlOf('redis') === undefined ? [] : [`Redis ${redisVersion()}`]),
-    ...(urlOf('postgres') === undefined ? [] : [`PostgreSQL ${postgresVersion()}`]),
-  ]
+  const servers = services?.versions ?? []
   const where = servers.length === 0 ? '' : `${servers.join(' and ')} on loopback. `
   return (
     `${where}A server has a processor of its own to run on. BullMQ: one worker with concurrency ${CONCURRENCY}; a job that is done is removed ` +

@@ -14,6 +14,7 @@ export const SUBJECTS = [
   'growth',
   'backends',
   'latency',
+  'python',
   'checkpoint',
   'queries',
   'otel',

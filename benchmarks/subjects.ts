@@ -15,6 +15,7 @@ export const subjects: Readonly<Record<SubjectName, () => Promise<Subject>>> = {
   backends: async () => (await import('./backends.ts')).backends,
   latency: async () => (await import('./latency.ts')).latency,
   growth: async () => (await import('./growth.ts')).growth,
+  python: async () => (await import('./python.ts')).python,
   checkpoint: async () => (await import('./checkpoint.ts')).checkpoint,
   queries: async () => (await import('./queries.ts')).queries,
   otel: async () => (await import('./otel.ts')).otel,

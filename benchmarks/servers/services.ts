@@ -1,21 +1,21 @@
 /** The servers of a run: started by the process that reports, found by those of the cases. */
 
-import { startPostgres } from './postgres.ts'
+import { postgresVersion, startPostgres } from './postgres.ts'
 import { MissingProgramError, type Server } from './program.ts'
-import { startRedis } from './redis.ts'
+import { redisVersion, startRedis } from './redis.ts'
 
 export type ServiceName = 'redis' | 'redisAlways' | 'postgres'
 
-const LABELS: Readonly<Record<ServiceName, string>> = {
-  redis: 'Redis',
-  redisAlways: 'Redis',
-  postgres: 'PostgreSQL',
+interface Service {
+  readonly label: string
+  readonly start: () => Promise<Server>
+  readonly version: () => string
 }
 
-const STARTS: Readonly<Record<ServiceName, () => Promise<Server>>> = {
-  redis: () => startRedis('none'),
-  redisAlways: () => startRedis('always'),
-  postgres: startPostgres,
+const SERVICES: Readonly<Record<ServiceName, Service>> = {
+  redis: { label: 'Redis', start: () => startRedis('none'), version: redisVersion },
+  redisAlways: { label: 'Redis', start: () => startRedis('always'), version: redisVersion },
+  postgres: { label: 'PostgreSQL', start: startPostgres, version: postgresVersion },
 }
 
 /** Processes of cases inherit the environment. */
@@ -31,6 +31,8 @@ export function urlOf(name: ServiceName): string | undefined {
 export interface Services {
   /** A line for each program that is not on this machine: which one, and how to get it. */
   readonly missing: readonly string[]
+  /** Which programs of which versions were measured: a report is made when they have ended. */
+  readonly versions: readonly string[]
   stop(): Promise<void>
 }
 
@@ -53,20 +55,24 @@ export async function startServices(names: readonly ServiceName[]): Promise<Serv
     await stop()
     throw error
   }
-  return { missing: [...missing], stop }
+  const versions = [...running.keys()].map((name) => {
+    const { label, version } = SERVICES[name]
+    return `${label} ${version()}`
+  })
+  return { missing: [...missing], versions: [...new Set(versions)], stop }
 }
 
 async function startOrMiss(name: ServiceName, missing: Set<string>): Promise<Server | undefined> {
   try {
-    return await STARTS[name]()
+    return await SERVICES[name].start()
   } catch (error) {
     if (!(error instanceof MissingProgramError)) throw error
-    missing.add(`what takes ${LABELS[name]}: ${error.message}`)
+    missing.add(`what takes ${SERVICES[name].label}: ${error.message}`)
     return undefined
   }
 }
 
 /** For the notes of a report: which cases it lacks, and what it takes to have them. */
-export function leftOut(services: Services | undefined): readonly string[] {
+export function leftOut(services: Pick<Services, 'missing'> | undefined): readonly string[] {
   return (services?.missing ?? []).map((why) => `Left out: ${why}.`)
 }

@@ -92,7 +92,7 @@ describe('the servers', () => {
 
   it('that are missing are named in the report', () => {
     const missing = ['what takes Redis: there is no redis-server here']
-    expect(leftOut({ missing, stop: async () => {} })).toEqual([
+    expect(leftOut({ missing })).toEqual([
       'Left out: what takes Redis: there is no redis-server here.',
     ])
     expect(leftOut(undefined)).toEqual([])
