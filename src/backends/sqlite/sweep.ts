@@ -11,7 +11,6 @@ export type Sweep = (retention: Retention) => number
 
 interface Ended {
   readonly seq: number
-  readonly ended_at: number
 }
 
 /** What a removed row tells about the rest of its record. */
@@ -28,7 +27,7 @@ const TERMINAL = STATUSES.filter(isTerminal)
 export function createSweep(db: DatabaseSync, counts: Counts): Sweep {
   // One part per status, merged as they are read: no more rows are looked at than are answered.
   const part = `SELECT seq, ended_at FROM tasks INDEXED BY tasks_ended
-    WHERE ended_at IS NOT NULL AND status = ?`
+    WHERE ended_at IS NOT NULL AND status = ? AND ended_at < ?`
   const oldest = db.prepare(
     `${TERMINAL.map(() => part).join(' UNION ALL ')} ORDER BY ended_at, seq LIMIT ?`,
   )
@@ -62,9 +61,14 @@ export function createSweep(db: DatabaseSync, counts: Counts): Sweep {
     expireKeys.run(now, limit)
     const numbers = [...new Set(status.filter(isTerminal))].map(statusNumber)
     const surplus = counts.of(numbers) - maxFinished
-    const legs = TERMINAL.map((_, index) => numbers[index] ?? -1)
-    const candidates = oldest.all(...legs, limit) as unknown as Ended[]
-    const victims = candidates.filter((row, index) => index < surplus || row.ended_at < endedBefore)
+    const oldestBefore = (instant: number, count: number): readonly Ended[] => {
+      const legs = TERMINAL.flatMap((_, index) => [numbers[index] ?? -1, instant])
+      return oldest.all(...legs, count) as unknown as Ended[]
+    }
+    // Either are the oldest of all, so the longer list has the shorter in it. Most sweeps find neither.
+    const expired = oldestBefore(endedBefore, limit)
+    const count = Math.min(surplus, limit)
+    const victims = expired.length >= count ? expired : oldestBefore(Infinity, count)
     if (victims.length === 0) return 0
     // A removed record's position is never given again.
     keepLastSeq.run()
