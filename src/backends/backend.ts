@@ -19,6 +19,7 @@
  *   keeps the process alive, except for the few seconds in which it repeats a write that somebody awaits.
  */
 
+import type { BackendUnavailableError } from '../task/errors.ts'
 import type {
   CancelRequest,
   LogLine,
@@ -86,6 +87,9 @@ export type InsertResult =
   | { readonly type: 'duplicate'; readonly id: string }
   /** The record that it retries was retried already, as this one. Said rather than `existing` when both hold. */
   | { readonly type: 'retried'; readonly id: string }
+
+/** What became of one record of several that were inserted each for itself. */
+export type InsertEachResult = InsertResult | BackendUnavailableError
 
 /** The replacement of one record's state by its owner. */
 export interface StatePatch {
@@ -239,6 +243,15 @@ export interface Backend {
    * `inserted` with their positions again.
    */
   insert(records: readonly NewRecord[]): readonly InsertResult[] | Promise<readonly InsertResult[]>
+
+  /**
+   * As a call of `insert` for each record, in this order: what is refused keeps no other out, and of what the store could
+   * not take, its error is the answer. A rejection is one of each call. Optional; executors use it for the records without a
+   * key of one turn of the event loop.
+   */
+  insertEach?(
+    records: readonly NewRecord[],
+  ): readonly InsertEachResult[] | Promise<readonly InsertEachResult[]>
 
   /**
    * Takes unowned, live records that are not held: sets the owner, adds one to the fence, keeps the status.

@@ -1,6 +1,6 @@
 /** Runs one attempt from its start to its outcome, and gives the slot back when its body is over. */
 
-import type { WriteResult } from '../backends/backend.ts'
+import type { StatePatch, WriteResult } from '../backends/backend.ts'
 import type { RunResult } from '../observers/observer.ts'
 import * as lifecycle from '../events/lifecycle.ts'
 import { TaskCancelledError, TaskInterruptedError } from '../task/errors.ts'
@@ -13,11 +13,11 @@ import type { Core } from './core.ts'
 import { decide, isAbort, runResultOf } from './decide.ts'
 import type { Decision, Ending } from './decision.ts'
 import { createEndings, type Endings } from './endings.ts'
-import { announceStarted, type LiveTask } from './live-task.ts'
+import { announceStarted, type LiveTask, type StartBehind } from './live-task.ts'
 import type { LogStore } from './log-store.ts'
 import { AttemptOperation } from './run-operation.ts'
 import { RunningAttempt } from './running-attempt.ts'
-import { forget, lose, NO_FACTS, settle, writeState } from './settle.ts'
+import { forget, lose, NO_FACTS, patchOf, settle } from './settle.ts'
 import { runHooks } from './user-hooks.ts'
 import { requestOf } from './watch.ts'
 
@@ -67,43 +67,60 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     live.isSettling = true
     const sinceMs = answersAtOnce ? 0 : clock.monotonic()
     const { fence } = live.state
-    const answer = writeState(core, live, next, fence, true)
-    if (!(answer instanceof Promise)) {
-      started(live, next, answer[0])
-    } else if (live.spec.requeueOnInterrupt && fence === 0 && sinceMs < core.leaseEndsMs) {
-      // Written behind: after a crash it would be run again in any case. Not for what was claimed, adopted or retried: a body
-      // that kills its process must leave a trace of each start but the first, or it would be started for ever.
-      const arrived = (isOurs: boolean): void => {
-        // An end that was written meanwhile proves that the start was, whatever became of its reply.
-        if (live.startBehind !== behind) return
+    const patch = patchOf(core, live, next, fence, true)
+    if (
+      !answersAtOnce &&
+      live.spec.requeueOnInterrupt &&
+      fence === 0 &&
+      sinceMs < core.leaseEndsMs
+    ) {
+      startBehind(live, next, patch)
+      return
+    }
+    live.startingAtMs = sinceMs
+    core.turnWrites.update(
+      patch,
+      true,
+      (result) => started(live, next, result),
+      () => started(live, next, 'stale'),
+    )
+  }
+
+  /**
+   * Written behind: after a crash it would be run again in any case. Not for what was claimed, adopted or retried: a body
+   * that kills its process must leave a trace of each start but the first, or it would be started for ever.
+   */
+  function startBehind(live: LiveTask, next: TaskState, patch: StatePatch): void {
+    const behind: StartBehind = { onOver: undefined }
+    const arrived = (isOurs: boolean): void => {
+      // An end that was written meanwhile proves that the start was, whatever became of its reply.
+      if (live.startBehind === behind) {
         live.startBehind = undefined
         // While an end is being written, its answer decides: it may have gone in between the start and this reply.
-        if (isOurs || live.isSettling) return
-        lose(core, live)
-        live.attempt?.abort(new TaskInterruptedError(live.id, live.name, 'lease_lost'))
-        interrupt(live)
+        if (!isOurs && !live.isSettling) {
+          lose(core, live)
+          live.attempt?.abort(new TaskInterruptedError(live.id, live.name, 'lease_lost'))
+          interrupt(live)
+        }
       }
-      const behind = answer
-        .then(async (results) => {
-          if (results[0] !== 'cancelled') return results[0]
+      behind.onOver?.()
+    }
+    const write = (from: StatePatch): void => {
+      core.turnWrites.update(
+        from,
+        true,
+        (result) => {
+          if (result !== 'cancelled') return arrived(result === 'ok')
           // The body has begun, and the record has to say so; the body is told.
-          const written = await writeState(core, live, next, fence)
+          write({ ...from, unlessCancelled: false })
           void requestOf(core, live.id).then((asked) => cancel(live, asked))
-          return written[0]
-        })
-        .then(
-          (result) => arrived(result === 'ok'),
-          () => arrived(false),
-        )
-      live.startBehind = behind
-      started(live, next, 'ok')
-    } else {
-      live.startingAtMs = sinceMs
-      answer.then(
-        (results) => started(live, next, results[0]),
-        () => started(live, next, 'stale'),
+        },
+        () => arrived(false),
       )
     }
+    write(patch)
+    live.startBehind = behind
+    started(live, next, 'ok')
   }
 
   function started(live: LiveTask, next: TaskState, result: WriteResult | undefined): void {

@@ -21,6 +21,7 @@ import type { ResolvedExecutorOptions } from './options.ts'
 import type { Registry } from './registry.ts'
 import type { StoreCalls } from './store-calls.ts'
 import type { Tally } from './tally.ts'
+import type { TurnWrites } from './turn-writes.ts'
 import type { TakenOver, Window } from './window.ts'
 
 /** `open`: takes work; `closing`: children only; `closed`: nothing. */
@@ -36,6 +37,8 @@ export interface AroundObservers {
 export interface Core {
   readonly id: string
   readonly storeCalls: StoreCalls
+  /** What the tasks of this turn have to tell the store. */
+  readonly turnWrites: TurnWrites
   readonly options: ResolvedExecutorOptions
   readonly clock: Clock
   readonly random: () => number

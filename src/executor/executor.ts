@@ -20,6 +20,7 @@ import { createEnqueuer, readRequests, type EnqueueRequest } from './enqueue.ts'
 import { fallbackObserver } from './fallback-observer.ts'
 import type { LiveTask } from './live-task.ts'
 import { createLiveTasks } from './live-tasks.ts'
+import { createTurnWrites } from './gather-writes.ts'
 import { createGrants } from './grants.ts'
 import { createLease } from './lease.ts'
 import { listAttempts } from './list-attempts.ts'
@@ -90,6 +91,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
   const core: Core = {
     id,
     storeCalls: createStoreCalls(clock, timers),
+    turnWrites: createTurnWrites(backend, base, () => core),
     options: checked,
     clock,
     random: options.random ?? Math.random,

@@ -1,6 +1,6 @@
 /** Puts records into the store and their tasks to work: repeated when the store is silent, given back when it refuses. */
 
-import type { InsertResult, NewRecord } from '../backends/backend.ts'
+import type { InsertEachResult, InsertResult, NewRecord } from '../backends/backend.ts'
 import * as lifecycle from '../events/lifecycle.ts'
 import type { TaskHandle } from '../task/enqueue-options.ts'
 import {
@@ -38,6 +38,7 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
     carrier?: Record<string, string>,
   ): TaskHandle | Promise<TaskHandle> {
     const { live, record } = place(draft, carrier, true)
+    if (core.turnWrites.takesInserts) return insertWithOthers(draft, live, record)
     let answer: readonly InsertResult[] | Promise<readonly InsertResult[]>
     try {
       answer = callStore(core, 'persist', 'insert', () => core.backend.insert([record]))
@@ -52,16 +53,48 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
           core.inserting -= 1
           return insertedNow(draft, live, results[0])
         },
-        (error: Error) => {
-          core.inserting -= 1
-          const policy = policyOf([draft])
-          return answered([live], [again(record)], policy, startedMs, Promise.reject(error)).then(
-            first,
-          )
-        },
+        (error: Error) => insertAgain(draft, live, record, startedMs, error),
       )
     }
     return insertedNow(draft, live, answer[0])
+  }
+
+  function insertAgain(
+    draft: DraftRecord,
+    live: LiveTask,
+    record: NewRecord,
+    startedMs: number,
+    error: Error,
+  ): Promise<TaskHandle> {
+    core.inserting -= 1
+    const policy = policyOf([draft])
+    return answered([live], [again(record)], policy, startedMs, Promise.reject(error)).then(first)
+  }
+
+  function insertWithOthers(
+    draft: DraftRecord,
+    live: LiveTask,
+    record: NewRecord,
+  ): Promise<TaskHandle> {
+    const startedMs = core.clock.monotonic()
+    core.inserting += 1
+    return new Promise((resolve, reject) => {
+      const failed = (error: Error): void =>
+        resolve(insertAgain(draft, live, record, startedMs, error))
+      const inserted = (result: InsertEachResult): void => {
+        if (result instanceof BackendUnavailableError) {
+          failed(result)
+          return
+        }
+        core.inserting -= 1
+        try {
+          resolve(insertedNow(draft, live, result))
+        } catch (error) {
+          reject(error)
+        }
+      }
+      core.turnWrites.insert(record, inserted, failed)
+    })
   }
 
   function insertedNow(

@@ -32,11 +32,17 @@ export interface CurrentAttempt {
   abort(reason: Error): void
 }
 
+/** The write of an attempt's start, while the body runs without waiting for it. */
+export interface StartBehind {
+  /** Called when the store has answered it, or was given up. */
+  onOver: (() => void) | undefined
+}
+
 /** What few tasks need; made when the first of it is set. */
 interface Rare {
   cancelRequest: CancelRequest | undefined
   failure: unknown
-  startBehind: Promise<void> | undefined
+  startBehind: StartBehind | undefined
   expiry: Deadline | undefined
   logs: LogBuffer | undefined
   onStarted: (() => void)[] | undefined
@@ -129,11 +135,10 @@ export class LiveTask implements EngineItem, EventTask {
     if (error !== undefined || this.#rare !== undefined) this.rare().failure = error
   }
 
-  /** The write of the attempt's start, while the body runs without waiting for it; never rejects. */
-  get startBehind(): Promise<void> | undefined {
+  get startBehind(): StartBehind | undefined {
     return this.#rare?.startBehind
   }
-  set startBehind(write: Promise<void> | undefined) {
+  set startBehind(write: StartBehind | undefined) {
     if (write !== undefined || this.#rare !== undefined) this.rare().startBehind = write
   }
 

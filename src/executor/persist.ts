@@ -20,7 +20,7 @@ export function callStore<T>(
   call: () => T | Promise<T>,
 ): T | Promise<T> {
   try {
-    const answer = callRaw(core, internal, call)
+    const answer = callRaw(core, internal, operation, call)
     if (answer instanceof Promise) return withDeadline(core, operation, answer)
     if (!core.tally.isStoreThere) core.tally.noteAnswer(operation)
     return answer
@@ -39,9 +39,9 @@ export function callUntilAnswered<T>(
   isMoot: () => boolean = core.isClosed,
 ): T | Promise<T> {
   const again = (error: unknown): Promise<T> =>
-    repeat(core, internal, operation, call, isMoot, error, FIRST_DELAY_MS)
+    repeatUntilAnswered(core, internal, operation, call, error, isMoot)
   try {
-    const answer = callRaw(core, internal, call)
+    const answer = callRaw(core, internal, operation, call)
     if (answer instanceof Promise) return withDeadline(core, operation, answer, again)
     if (!core.tally.isStoreThere) core.tally.noteAnswer(operation)
     return answer
@@ -54,25 +54,28 @@ export function callUntilAnswered<T>(
 function callRaw<T>(
   core: Core,
   internal: InternalOperation,
+  operation: string,
   call: () => T | Promise<T>,
 ): T | Promise<T> {
+  // Calls take effect in the order in which they were made.
+  if (core.turnWrites.isPending) core.turnWrites.before(operation)
   // A write is part of something that has asked already.
   if (internal !== 'persist') core.wakeObservers?.()
   const hooks = core.around.runInternal
   return hooks.length === 0 ? call() : runInternal(core.aroundHost, hooks, internal, call)
 }
 
-async function repeat<T>(
+/** As `callUntilAnswered`, for a call that has failed once. */
+export async function repeatUntilAnswered<T>(
   core: Core,
   internal: InternalOperation,
   operation: string,
   call: () => T | Promise<T>,
-  isMoot: () => boolean,
   firstError: unknown,
-  firstDelayMs: number,
+  isMoot: () => boolean = core.isClosed,
 ): Promise<T> {
   let error = firstError
-  for (let delayMs = firstDelayMs; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
+  for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
     core.reportBackendError(operation, error)
     if (isMoot()) throw error
     await delay(core, delayMs)

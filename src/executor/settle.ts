@@ -11,7 +11,6 @@ import type { FailureReason } from '../task/outcome.ts'
 import type { Core } from './core.ts'
 import { announceDone, type LiveTask } from './live-task.ts'
 import type { LogStore } from './log-store.ts'
-import { callUntilAnswered } from './persist.ts'
 import { noteOffset, wallDrift } from './wall-drift.ts'
 import { requestOf } from './watch.ts'
 
@@ -54,46 +53,30 @@ function writeEnd(
   if (next.status === 'retrying') noteOffset(core, live)
   // One that is given up until its retry would not hear of a cancel before.
   const unlessCancelled = next.status === 'retrying' && next.owner === null
-  const answer = writeState(core, live, next, live.state.fence, unlessCancelled)
-  if (answer instanceof Promise) {
-    answer.then(
-      (results) => {
-        if (results[0] === 'ok') measure(core, live, next)
-        settled(core, live, next, facts, results[0], then)
-      },
-      // Only when closing gave up on the store: the record stays ours in the store, and is recovered from there.
-      () => {
-        live.isSettling = false
-        live.isLost = true
-        then(false)
-      },
-    )
-  } else {
-    settled(core, live, next, facts, answer[0], then)
-  }
+  const patch = patchOf(core, live, next, live.state.fence, unlessCancelled)
+  core.turnWrites.update(
+    patch,
+    false,
+    (result) => {
+      if (result === 'ok') measure(core, live, next)
+      settled(core, live, next, facts, result, then)
+    },
+    // Only when closing gave up on the store: the record stays ours in the store, and is recovered from there.
+    () => {
+      live.isSettling = false
+      live.isLost = true
+      then(false)
+    },
+  )
 }
 
 /** How long the end of an attempt was on its way to the store. */
 function measure({ tally }: Core, { attempt, state }: LiveTask, { durationMs }: TaskState): void {
   if (attempt === undefined || state.status !== 'running' || durationMs === undefined) return
   const now = tally.answeredAtMs
+  // A store that answers at once is not measured.
+  if (now === 0) return
   tally.settle.add(now - attempt.startedAtMs - durationMs, now)
-}
-
-/**
- * The write alone, repeated until it is answered. A start is refused as `cancelled` when somebody has asked for a cancel,
- * unless its body has begun already.
- */
-export function writeState(
-  core: Core,
-  live: LiveTask,
-  next: TaskState,
-  fence: number = live.state.fence,
-  unlessCancelled = false,
-): readonly WriteResult[] | Promise<readonly WriteResult[]> {
-  const patch = patchOf(core, live, next, fence, unlessCancelled)
-  const { backend } = core
-  return callUntilAnswered(core, 'persist', 'update', () => backend.update([patch]))
 }
 
 /** The replacement of a record's state by `next`, as this executor writes it. */
@@ -135,7 +118,7 @@ function settled(
   }
   if (result !== 'ok' && live.startBehind !== undefined && !live.isLost) {
     // It overtook its own start, whose write is still being repeated: the store knew only the fence before it.
-    void live.startBehind.then(() => writeEnd(core, live, next, facts, then))
+    live.startBehind.onOver = () => writeEnd(core, live, next, facts, then)
     return
   }
   live.startBehind = undefined

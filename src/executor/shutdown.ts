@@ -11,7 +11,7 @@ import { ownerNow, type Core } from './core.ts'
 import type { LiveTask } from './live-task.ts'
 import { CLOSE_DEADLINE_MS, type ObserverHost } from './observer-host.ts'
 import { callStore, delay } from './persist.ts'
-import { forget, writeState } from './settle.ts'
+import { forget, patchOf } from './settle.ts'
 import type { Upkeep } from './upkeep.ts'
 
 export interface CloseOptions {
@@ -181,8 +181,11 @@ async function giveUp(
         return
       }
       live.isSettling = true
-      await writeState(core, live, { ...live.state, owner: null })
-      live.state = { ...live.state, owner: null }
+      const unowned = { ...live.state, owner: null }
+      await new Promise((resolve, reject) =>
+        core.turnWrites.update(patchOf(core, live, unowned), false, resolve, reject),
+      )
+      live.state = unowned
       live.isSettling = false
     }),
   )

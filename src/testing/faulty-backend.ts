@@ -24,6 +24,7 @@ export type FaultPlan = (call: {
 const METHODS: readonly BackendMethod[] = [
   'open',
   'insert',
+  'insertEach',
   'claim',
   'update',
   'append',
@@ -44,7 +45,8 @@ export function faultyBackend(inner: Backend, plan: FaultPlan): Backend {
   let calls = 0
   const faulty: Record<string, unknown> = { ...inner }
   for (const method of METHODS) {
-    const real = inner[method] as (...args: unknown[]) => unknown
+    const real = inner[method] as ((...args: unknown[]) => unknown) | undefined
+    if (real === undefined) continue
     faulty[method] = async (...args: unknown[]): Promise<unknown> => {
       const fault = plan({ method, index: calls++ })
       if (fault === 'failBefore') throw lost(inner, method, 'it was not done')

@@ -1,6 +1,6 @@
 /** A caller that does as the contract says: it repeats what was rejected, and asks for what a lost claim gave it. */
 
-import type { Backend, Owner } from '../backends/backend.ts'
+import type { Backend, InsertEachResult, NewRecord, Owner } from '../backends/backend.ts'
 import { BackendUnavailableError } from '../task/errors.ts'
 import type { StoredRecord } from '../task/record.ts'
 
@@ -54,18 +54,31 @@ export function repeatingBackend(inner: Backend): Backend {
     return records
   }
 
+  function noteInserted(records: readonly NewRecord[], results: readonly InsertEachResult[]): void {
+    for (const [index, { spec, state }] of records.entries()) {
+      const result = results[index]
+      const isIn = result !== undefined && 'type' in result && result.type === 'inserted'
+      if (isIn && result.position !== -1) known.add(keyOf(state.owner, spec.id))
+    }
+  }
+
   return {
     ...inner,
     open: (owner) => repeat(() => inner.open(owner)),
     async insert(records) {
       const results = await repeat(() => inner.insert(records))
-      for (const [index, { spec, state }] of records.entries()) {
-        const result = results[index]
-        if (result?.type !== 'inserted' || result.position === -1) continue
-        known.add(keyOf(state.owner, spec.id))
-      }
+      noteInserted(records, results)
       return results
     },
+    ...(inner.insertEach === undefined
+      ? undefined
+      : {
+          async insertEach(records: readonly NewRecord[]): Promise<readonly InsertEachResult[]> {
+            const results = await repeat(() => inner.insertEach?.(records) ?? [])
+            noteInserted(records, results)
+            return results
+          },
+        }),
     async claim(owner, query) {
       const records = await gain(owner, () => inner.claim(owner, query))
       return records.toSorted(

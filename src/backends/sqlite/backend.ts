@@ -1,8 +1,18 @@
 /** Records in one SQLite file, shared by the processes of a machine. */
 
-import type { Backend, Owner, RecordQuery } from '../backend.ts'
+import type { BackendUnavailableError } from '../../task/errors.ts'
+import type {
+  Backend,
+  InsertEachResult,
+  InsertResult,
+  NewRecord,
+  Owner,
+  RecordQuery,
+} from '../backend.ts'
 import { createListeners } from '../listeners.ts'
 import { GROUP_ROWS } from './commit-queue.ts'
+import { isOfOneCall } from './failure.ts'
+import type { Insert } from './insert.ts'
 import { createMembers } from './members.ts'
 import { checkSettings, type SqliteBackendOptions } from './options.ts'
 import { lockPath, probeLock, removeLock } from './owner-lock.ts'
@@ -60,6 +70,41 @@ export function sqliteBackend(path: string, options: SqliteBackendOptions = {}):
     }
   }
 
+  // Not async, like `update`: both are on every task's way, and each promise costs.
+  function insert(
+    how: keyof Insert,
+    records: readonly NewRecord[],
+  ): Promise<readonly InsertResult[]> {
+    return answering(() => {
+      const { queue, insert: into } = members.store('insert')
+      let hasUnowned = false
+      for (const { state } of records) {
+        if (state.owner === null) hasUnowned = true
+        else members.check(state.owner, 'insert')
+      }
+      const results = queue.run('insert', records.length, () => into[how](records))
+      return hasUnowned ? nudging(results) : results
+    })
+  }
+
+  async function insertEach(records: readonly NewRecord[]): Promise<readonly InsertEachResult[]> {
+    try {
+      return await insert('each', records)
+    } catch (error) {
+      if (records.length === 1 || !isOfOneCall(error)) throw error
+      // The group holds what cannot be written: the others do not suffer for it.
+      const alone = records.map((record) => insert('each', [record]))
+      return Promise.all(
+        alone.map((answer) =>
+          answer.then(
+            ([result]) => result as InsertResult,
+            (own: BackendUnavailableError) => own,
+          ),
+        ),
+      )
+    }
+  }
+
   async function nudging<T>(results: Promise<T>): Promise<T> {
     const answer = await results
     nudge()
@@ -82,19 +127,8 @@ export function sqliteBackend(path: string, options: SqliteBackendOptions = {}):
 
     open: (owner) => members.join(owner),
 
-    // Not async, like `update`: both are on every task's way, and each promise costs.
-    insert(records) {
-      return answering(() => {
-        const { queue, insert } = members.store('insert')
-        let hasUnowned = false
-        for (const { state } of records) {
-          if (state.owner === null) hasUnowned = true
-          else members.check(state.owner, 'insert')
-        }
-        const results = queue.run('insert', records.length, () => insert(records))
-        return hasUnowned ? nudging(results) : results
-      })
-    },
+    insert: (records) => insert('all', records),
+    insertEach,
 
     async claim(owner, query) {
       const { records, isMoreDue } = await runOnLease('claim', owner, ({ claim }, number) =>

@@ -58,6 +58,12 @@ export function isBusy(error: unknown): boolean {
   return reasonOf(error) === 'busy'
 }
 
+/** Whether it is about what was to be written, or who wrote it, and not about the database. */
+export function isOfOneCall(error: unknown): boolean {
+  if (!(error instanceof BackendUnavailableError)) return false
+  return error.reason === 'unknown' || error.reason === 'lease_lost'
+}
+
 function reasonOf(error: unknown): BackendErrorReason {
   const code =
     typeof error === 'object' && error !== null

@@ -15,7 +15,12 @@ import { specText, tagsText, tagText } from '../spec-text.ts'
 import { heldNumber, stateText, statusNumber } from '../state-text.ts'
 
 /** Runs in a transaction. */
-export type Insert = (records: readonly NewRecord[]) => readonly InsertResult[]
+export interface Insert {
+  /** All or none. */
+  all(records: readonly NewRecord[]): readonly InsertResult[]
+  /** Each for itself. */
+  each(records: readonly NewRecord[]): readonly InsertResult[]
+}
 
 /** Specs from this many characters on live in a table of their own: an update writes its whole row again. */
 const MAX_INLINE_SPEC = 1_500
@@ -148,16 +153,27 @@ export function createInsert(
     })
   }
 
-  return (records) => {
-    const [first] = records
-    const results =
-      records.length === 1 && first !== undefined ? [insertOne(first)] : insertAll(records)
-    for (const [index, { spec }] of records.entries()) {
-      const result = results[index]
-      if (result?.type !== 'inserted' || result.position === -1) continue
-      given.add(spec)
-      creation.note(spec.createdAt)
-    }
-    return results
+  function inserted({ spec }: NewRecord, result: InsertResult | undefined): void {
+    if (result?.type !== 'inserted' || result.position === -1) return
+    given.add(spec)
+    creation.note(spec.createdAt)
+  }
+
+  function each(records: readonly NewRecord[]): readonly InsertResult[] {
+    return records.map((record) => {
+      const result = insertOne(record)
+      inserted(record, result)
+      return result
+    })
+  }
+
+  return {
+    each,
+    all(records) {
+      if (records.length === 1) return each(records)
+      const results = insertAll(records)
+      for (const [index, record] of records.entries()) inserted(record, results[index])
+      return results
+    },
   }
 }

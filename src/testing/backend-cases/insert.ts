@@ -193,6 +193,35 @@ export const insertCases: readonly BackendCase[] = [
     },
   },
   {
+    name: 'records that are inserted each for itself keep no other out, and are repeated as by themselves',
+    async run({ backend }) {
+      // Optional.
+      if (backend.insertEach === undefined) return
+      await backend.open(A)
+      const { spec } = await insertOne(backend, newRecord(A))
+      const records = [newRecord(A), newRecord(A, { id: spec.id }), newRecord(), newRecord(A)]
+      const answer = await backend.insertEach(records)
+      const kinds = answer.map((result) => ('type' in result ? result.type : result.reason))
+      equal(kinds, ['inserted', 'duplicate', 'inserted', 'inserted'], 'the answer')
+      const positions = answer.flatMap((result) =>
+        'type' in result && result.type === 'inserted' ? [result.position] : [],
+      )
+      equal(
+        positions,
+        positions.toSorted((a, b) => a - b),
+        'positions, which grow',
+      )
+      for (const [index, record] of records.entries()) {
+        if (index === 1) continue
+        const stored = await backend.get(record.spec.id)
+        equal([stored?.spec, stored?.state], [record.spec, record.state], `record ${index}`)
+      }
+      equal(await backend.insertEach(records), answer, 'the repeated answer')
+      equal((await backend.owned(A)).length, 3, 'records of the owner')
+      equal(await backend.insertEach([]), [], 'an insert of nothing')
+    },
+  },
+  {
     name: 'a record of an owner that has not opened the backend is refused',
     async run({ backend }) {
       await backend.open(A)

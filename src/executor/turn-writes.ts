@@ -1,0 +1,31 @@
+/**
+ * What the tasks of one turn have to tell the store, in few calls: each call costs promises and a deadline, and a remote
+ * store a round trip. A store that is memory itself answers at once, and is called at once.
+ */
+
+import type { InsertEachResult, NewRecord, StatePatch, WriteResult } from '../backends/backend.ts'
+
+export interface TurnWrites {
+  /** Whether something waits to be handed over. */
+  isPending: boolean
+  /** Whether new records wait for the end of the turn, too. */
+  readonly takesInserts: boolean
+  /** Inserts a record, for itself, with the others of this turn. Not repeated when the store rejects it. */
+  insert(
+    record: NewRecord,
+    answered: (result: InsertEachResult) => void,
+    rejected: (error: Error) => void,
+  ): void
+  /**
+   * Writes a state with the others of this turn, repeated until the store answers. Starts go before the log lines of the
+   * turn, ends after them. `gaveUp` is called instead when the executor was closed before.
+   */
+  update(
+    patch: StatePatch,
+    isStart: boolean,
+    answered: (result: WriteResult) => void,
+    gaveUp: (error: Error) => void,
+  ): void
+  /** Hands over what has to come before a call of this operation that is made now. */
+  before(operation: string): void
+}
