@@ -45,7 +45,8 @@ export async function waitUntilIdle(core: Core, options: DrainOptions = {}): Pro
 }
 
 function isBusy(core: Core): boolean {
-  if (core.unplacedInserts > 0 || core.window.hasOverflow()) return true
+  if (core.unplacedInserts + core.turnWrites.unmade > 0) return true
+  if (core.window.hasOverflow()) return true
   for (const live of core.live.values()) {
     if (live.state.status !== 'scheduled' || live.isSettling || live.dueAt <= core.clock.now())
       return true

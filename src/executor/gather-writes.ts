@@ -1,16 +1,10 @@
 /** Gathers what the tasks of a turn have to tell the store, and hands it over. */
 
-import type {
-  Backend,
-  InsertEachResult,
-  NewRecord,
-  StatePatch,
-  WriteResult,
-} from '../backends/backend.ts'
+import type { Backend, InsertEachResult, StatePatch, WriteResult } from '../backends/backend.ts'
 import type { BaseContext } from '../context/scope.ts'
 import type { Core } from './core.ts'
 import { callStore, callUntilAnswered, repeatUntilAnswered } from './persist.ts'
-import type { TurnWrites } from './turn-writes.ts'
+import type { MakeRecord, TurnWrites } from './turn-writes.ts'
 
 type Answered = (result: WriteResult) => void
 type Failed = (error: Error) => void
@@ -54,7 +48,7 @@ export function createTurnWrites(
   coreOf: () => Core,
 ): TurnWrites {
   const answersAtOnce = backend.capabilities.durable === 'none'
-  const inserts = new Gathered<NewRecord, InsertEachResult>()
+  const inserts = new Gathered<MakeRecord, InsertEachResult>()
   const starts = new Gathered<StatePatch, WriteResult>()
   const ends = new Gathered<StatePatch, WriteResult>()
   let flushIsDue = false
@@ -111,8 +105,13 @@ export function createTurnWrites(
     }
   }
 
-  function insertAll({ items, answered, failed }: Gathered<NewRecord, InsertEachResult>): void {
-    callLater(coreOf(), 'insert', () => backend.insertEach?.(items) ?? []).then(
+  function insertAll({ items, answered, failed }: Gathered<MakeRecord, InsertEachResult>): void {
+    const core = coreOf()
+    const now = core.clock.now()
+    const nowMs = core.clock.monotonic()
+    writes.unmade -= items.length
+    const records = items.map((makeRecord) => makeRecord(now, nowMs))
+    callLater(core, 'insert', () => backend.insertEach?.(records) ?? []).then(
       (results) => tellAll(answered, results),
       (error: Error) => {
         for (const rejected of failed) rejected(error)
@@ -123,8 +122,10 @@ export function createTurnWrites(
   const writes: TurnWrites = {
     isPending: false,
     takesInserts: backend.insertEach !== undefined,
-    insert(record, answered, rejected) {
-      inserts.add(record, answered, rejected)
+    unmade: 0,
+    insert(makeRecord, answered, rejected) {
+      writes.unmade += 1
+      inserts.add(makeRecord, answered, rejected)
       schedule()
     },
     update(patch, isStart, answered, gaveUp) {

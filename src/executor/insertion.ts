@@ -37,8 +37,8 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
     draft: DraftRecord,
     carrier?: Record<string, string>,
   ): TaskHandle | Promise<TaskHandle> {
+    if (core.turnWrites.takesInserts) return insertWithOthers(draft, carrier)
     const { live, record } = place(draft, carrier, true)
-    if (core.turnWrites.takesInserts) return insertWithOthers(draft, live, record)
     let answer: readonly InsertResult[] | Promise<readonly InsertResult[]>
     try {
       answer = callStore(core, 'persist', 'insert', () => core.backend.insert([record]))
@@ -73,12 +73,18 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
 
   function insertWithOthers(
     draft: DraftRecord,
-    live: LiveTask,
-    record: NewRecord,
+    carrier: Record<string, string> | undefined,
   ): Promise<TaskHandle> {
-    const startedMs = core.clock.monotonic()
+    let live: LiveTask
+    let record: NewRecord
+    let startedMs: number
     core.inserting += 1
     return new Promise((resolve, reject) => {
+      const make = (now: number, nowMs: number): NewRecord => {
+        startedMs = nowMs
+        ;({ live, record } = place(draft, carrier, true, Math.max(now, draft.state.dueAt)))
+        return record
+      }
       const failed = (error: Error): void =>
         resolve(insertAgain(draft, live, record, startedMs, error))
       const inserted = (result: InsertEachResult): void => {
@@ -93,7 +99,7 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
           reject(error)
         }
       }
-      core.turnWrites.insert(record, inserted, failed)
+      core.turnWrites.insert(make, inserted, failed)
     })
   }
 
@@ -115,6 +121,8 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
   ): Promise<TaskHandle[]> {
     // Closing may have begun while a schema or a hook took its time.
     if (core.phase === 'closed') throw new ExecutorClosedError('enqueue')
+    // Those that came before have the first choice of slots.
+    if (core.turnWrites.isPending) core.turnWrites.before('insert')
     const placed = drafts.map((draft) => place(draft, carrier, drafts.length === 1))
     const lives = placed.map(({ live }) => live)
     const records = placed.map(({ record }) => record)
@@ -238,6 +246,7 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
     draft: DraftRecord,
     carrier: Record<string, string> | undefined,
     mayStart: boolean,
+    now: number = draft.state.dueAt,
   ): { live: LiveTask; record: NewRecord } {
     const { registered, options, key, mayRetryAgain } = draft
     const spec = withCarrier(draft.spec, carrier)
@@ -255,13 +264,13 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
         isScheduled,
         spec: { expiresAt = Infinity },
       } = draft
-      const isDue = !isScheduled && expiresAt > draft.state.dueAt
+      const isDue = !isScheduled && expiresAt > now
       const isFirst = core.unplacedInserts === 0 && !core.window.isOverflowing(live.queue)
       const canStart = mayStart && isDue && isFirst && core.phase === 'open'
       if (canStart && core.engine.reserve(live)) {
         live.hasSlot = true
         if (core.backend.capabilities.durable !== 'none') live.startingAtMs = core.clock.monotonic()
-        live.state = transition(spec, draft.state, { type: 'start' }, draft.state.dueAt)
+        live.state = transition(spec, draft.state, { type: 'start' }, now)
       } else {
         core.unplacedInserts += 1
         if (!core.window.admit(live)) live.state = { ...draft.state, owner: null }

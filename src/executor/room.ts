@@ -26,7 +26,7 @@ export function createRoom(core: Core): Room {
   /** In memory, on the way to the store, and put there without an owner. */
   function waiting(): number {
     const { due, later } = core.window.spilled
-    return core.engine.held() + core.unplacedInserts + due + later
+    return core.engine.held() + core.unplacedInserts + core.turnWrites.unmade + due + later
   }
 
   function isFull(more: number): boolean {

@@ -5,14 +5,22 @@
 
 import type { InsertEachResult, NewRecord, StatePatch, WriteResult } from '../backends/backend.ts'
 
+/** `now` is of the clock, `nowMs` of the monotonic one. */
+export type MakeRecord = (now: number, nowMs: number) => NewRecord
+
 export interface TurnWrites {
   /** Whether something waits to be handed over. */
   isPending: boolean
   /** Whether new records wait for the end of the turn, too. */
   readonly takesInserts: boolean
-  /** Inserts a record, for itself, with the others of this turn. Not repeated when the store rejects it. */
+  /** Records that wait to be made and inserted. */
+  unmade: number
+  /**
+   * Inserts a record, for itself, with the others of this turn. It is made at the end of the turn: bodies that have ended by
+   * then have given their slots back. Not repeated when the store rejects it.
+   */
   insert(
-    record: NewRecord,
+    makeRecord: MakeRecord,
     answered: (result: InsertEachResult) => void,
     rejected: (error: Error) => void,
   ): void

@@ -54,6 +54,38 @@ describe('what the tasks of a turn tell the store', () => {
     expect(backend.calls).toEqual(['insertEach 10', `update ${'s'.repeat(10)}`])
   })
 
+  test('is written twice for each task, as fast as slots come free', async () => {
+    const backend = counting()
+    const task = defineTask({ name: 'task', run: () => {} })
+    const executor = quiet({ tasks: [task], backend, concurrency: 10 })
+    await executor.start()
+    const enqueueTen = async (): Promise<void> => {
+      for (let count = 0; count < 10; count++) await executor.enqueue(task)
+    }
+    await Promise.all(Array.from({ length: 10 }, enqueueTen))
+    await executor.drain()
+    const updates = backend.calls.filter((call) => call.startsWith('update'))
+    expect(updates.join('').replaceAll('update ', '')).toBe('s'.repeat(100))
+  })
+
+  test('keeps the order of calls, and of priorities', async () => {
+    const ran: string[] = []
+    const task = defineTask({ name: 'task', run: (input: string) => void ran.push(input) })
+    const executor = quiet({ tasks: [task], backend: newBackend(), concurrency: 1 })
+    await executor.start()
+    const enqueued = [
+      executor.enqueue(task, 'first'),
+      executor.enqueue(task, 'low', { priority: -1 }),
+      executor.enqueue(task, 'keyed', { idempotencyKey: 'key' }),
+      executor.enqueueMany([{ task, input: 'many' }]),
+      executor.enqueue(task, 'high', { priority: 1 }),
+      executor.enqueue(task, 'last'),
+    ]
+    await Promise.all(enqueued)
+    await executor.drain()
+    expect(ran).toEqual(['first', 'high', 'keyed', 'many', 'last', 'low'])
+  })
+
   test('has its starts in one call as well, before the bodies', async () => {
     const backend = counting()
     const task = defineTask({ name: 'task', run: () => {} })
