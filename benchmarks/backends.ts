@@ -1,7 +1,7 @@
 /** Tasks per second through stores that outlive the process, beside the queues that people would pick instead. */
 
 import { tmpdir } from 'node:os'
-import { inMemory, inSqlite } from './queues/plainsight.ts'
+import { inMemory, inRedis, inSqlite } from './queues/plainsight.ts'
 import { CONCURRENCY, type OpenQueue } from './queues/queue.ts'
 import { betterQueue, bullmq, graphileWorker, pgBoss, plainjob } from './queues/rivals.ts'
 import { ratioTarget, type Target } from './report.ts'
@@ -22,6 +22,7 @@ const MEMORY = 'plainsight in memory'
 const PROCESS = 'plainsight SQLite ‘process’'
 const PROCESS_REQUEUE = 'plainsight SQLite ‘process’, requeueOnInterrupt'
 const POWER = 'plainsight SQLite ‘power’'
+const REDIS = 'plainsight Redis without persistence'
 const PLAINJOB = 'plainjob, synchronous = NORMAL'
 const BULLMQ = 'BullMQ, removeOnComplete, Redis without persistence'
 const BULLMQ_ALWAYS = 'BullMQ, removeOnComplete, Redis appendfsync always'
@@ -31,7 +32,7 @@ let services: Services | undefined
 export const backends: Subject = {
   title: 'Backends: enqueue and run, beside other queues',
   isolated: true,
-  rounds: 7,
+  rounds: 5,
   warmUps: 1,
   async prepare() {
     services = await startServices(['redis', 'redisAlways', 'postgres'])
@@ -56,6 +57,7 @@ export const backends: Subject = {
         ...target('backends: bullmq, requeue', PROCESS_REQUEUE, BULLMQ),
         ...target('backends: power, bullmq', POWER, BULLMQ),
         ...target('backends: power, bullmq always', POWER, BULLMQ_ALWAYS),
+        ...target('backends: redis', REDIS, BULLMQ),
       ],
       notes: [...leftOut(services), `${howItRuns()} ${whatSurvives()}`, howRivalsAreUsed()],
     }
@@ -85,16 +87,18 @@ function howRivalsAreUsed(): string {
   const where = servers.length === 0 ? '' : `${servers.join(' and ')} on loopback. `
   return (
     `${where}A server has a processor of its own to run on. BullMQ: one worker with concurrency ${CONCURRENCY}; a job that is done is removed ` +
-    `(ours stay), or kept where it says so. pg-boss: batches of ${CONCURRENCY} without pauses while they are full. graphile-worker: localQueue ` +
+    `(ours stay), or kept where it says so; one whose worker dies runs again, as ours with requeueOnInterrupt. pg-boss: batches of ${CONCURRENCY} without pauses while they are full. graphile-worker: localQueue ` +
     `${LOCAL_QUEUE} and completions in batches, as its documentation has it for throughput. plainjob: one worker, it has no concurrency; ` +
     `better-sqlite3 ${versionOf('better-sqlite3')}. better-queue: its memory store; the SQLite one compiles sqlite3 5 in an install script, ` +
     'which the installation of the rivals does not run.'
   )
 }
 
+function own(name: string, open: OpenQueue): Case {
+  return throughput(name, ownVersion(), open, { tasks: TASKS })
+}
+
 function ownCases(): readonly Case[] {
-  const own = (name: string, open: OpenQueue): Case =>
-    throughput(name, ownVersion(), open, { tasks: TASKS })
   return [
     own(MEMORY, inMemory()),
     own(PROCESS, inSqlite('process')),
@@ -123,6 +127,12 @@ function redisCases(): readonly Case[] {
   const version = versionOf('bullmq')
   const removing = { removeOnComplete: true } as const
   return [
+    own(REDIS, inRedis(redis)),
+    own(
+      'plainsight Redis without persistence, requeueOnInterrupt',
+      inRedis(redis, { requeueOnInterrupt: true }),
+    ),
+    own('plainsight Redis appendfsync always', inRedis(always)),
     rival(BULLMQ, version, bullmq(redis, removing), { tasks: TASKS }),
     rival('BullMQ, all kept, Redis without persistence', version, bullmq(redis), { tasks: TASKS }),
     rival(BULLMQ_ALWAYS, version, bullmq(always, removing), { tasks: TASKS }),

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { mailTo } from './mail.ts'
-import { inMemory, inSqlite } from './queues/plainsight.ts'
+import { inMemory, inRedis, inSqlite } from './queues/plainsight.ts'
 import type { OpenQueue } from './queues/queue.ts'
 import { bullmq, graphileWorker, pgBoss, plainjob } from './queues/rivals.ts'
 import { ratioTarget, type Target } from './report.ts'
@@ -69,7 +69,12 @@ function serverCases(): readonly Case[] {
   const redis = urlOf('redis')
   const postgres = urlOf('postgres')
   return [
-    ...(redis === undefined ? [] : [start(BULLMQ, versionOf('bullmq'), bullmq(redis))]),
+    ...(redis === undefined
+      ? []
+      : [
+          start('plainsight Redis without persistence', ownVersion(), inRedis(redis)),
+          start(BULLMQ, versionOf('bullmq'), bullmq(redis)),
+        ]),
     ...(postgres === undefined
       ? []
       : [

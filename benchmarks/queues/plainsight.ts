@@ -31,17 +31,42 @@ export function inSqlite(
   }, way)
 }
 
+/** In the Redis at `url`, under a prefix of its own; it is emptied afterwards. */
+export function inRedis(url: string, way?: PlainsightWay): OpenQueue {
+  return plainsight(async () => {
+    const [{ redisBackend }, { Redis }] = await Promise.all([
+      import('../../src/redis.ts'),
+      import('ioredis'),
+    ])
+    const backend = redisBackend({
+      client: url,
+      prefix: `mails-${process.pid}-${opened++}`,
+      durability: 'ignore',
+    })
+    return {
+      options: { backend },
+      async remove() {
+        const client = new Redis(url)
+        await client.flushall()
+        client.disconnect()
+      },
+    }
+  }, way)
+}
+
 interface Store {
   readonly options: Pick<ExecutorOptions, 'backend'>
   remove(): void | Promise<void>
 }
 
+let opened = 0
+
 function plainsight(
-  newStore: () => Store,
+  newStore: () => Store | Promise<Store>,
   { requeueOnInterrupt = false, lines = 0 }: PlainsightWay = {},
 ): OpenQueue {
   return async (body) => {
-    const { options, remove } = newStore()
+    const { options, remove } = await newStore()
     const send = defineTask({
       name: 'send',
       requeueOnInterrupt,
