@@ -39,7 +39,12 @@ async function checkAll(names: readonly string[]): Promise<readonly Verdict[]> {
   for (const name of names as readonly SubjectName[]) {
     const subject: Subject = await subjects[name]()
     const { check } = subject
-    if (check === undefined || (await subject.unavailable?.()) !== undefined) continue
+    if (check === undefined) continue
+    const reason = await subject.unavailable?.()
+    if (reason !== undefined) {
+      console.log(`${name}: left out: ${reason}`)
+      continue
+    }
     let verdicts = await look(name, subject, check)
     if (verdicts.some(({ isBreach }) => isBreach)) {
       console.log(`${name}: once more, with ${LONGER} times the rounds`)

@@ -9,6 +9,7 @@ export const SUBJECTS = [
   'log',
   'events',
   'observers',
+  'stream',
   'memory',
   'sqlite',
   'growth',

@@ -10,6 +10,7 @@ export const subjects: Readonly<Record<SubjectName, () => Promise<Subject>>> = {
   log: async () => (await import('./log.ts')).log,
   events: async () => (await import('./events.ts')).events,
   observers: async () => (await import('./observers.ts')).observers,
+  stream: async () => (await import('./stream.ts')).stream,
   memory: async () => (await import('./memory.ts')).memory,
   sqlite: async () => (await import('./sqlite.ts')).sqlite,
   backends: async () => (await import('./backends.ts')).backends,
