@@ -3,8 +3,9 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { ratioTarget, valueTarget } from './report.ts'
 import { find, type Case, type Series } from './rounds.ts'
-import type { Subject } from './subjects.ts'
+import type { Subject } from './subject.ts'
 import { ownVersion, versionOf } from './versions.ts'
 
 const repository = join(import.meta.dirname, '..')
@@ -50,13 +51,8 @@ export const imports: Subject = {
       series: [...wholes, ...insides, empty],
       reference: find(wholes, 'bullmq'),
       targets: [
-        {
-          what: "import 'plainsight'",
-          bound: 'at most',
-          limit: 10,
-          unit: 'ms',
-          values: find(wholes, 'plainsight').values,
-        },
+        valueTarget('import: time', find(wholes, 'plainsight')),
+        ratioTarget('import: bullmq', find(wholes, 'plainsight'), find(wholes, 'bullmq')),
       ],
       notes: [
         'A process per value, without a compile cache; ours is the built package. The first rows are whole processes, minus ' +

@@ -16,8 +16,10 @@ import { AlwaysOffSampler, BatchSpanProcessor, TracerProvider } from '@opentelem
 import { createExecutor, defineTask, taskLog, type Observer } from '../src/index.ts'
 import { otelObserver } from '../src/otel.ts'
 import { mailTo, sumOfMails, type Mail } from './mail.ts'
+import { ratioTarget, valueTarget } from './report.ts'
 import { expectEqual, find, rateOf, type Case, type Measured, type Series } from './rounds.ts'
-import type { Subject } from './subjects.ts'
+import type { Subject } from './subject.ts'
+import type { GoalId } from './targets.ts'
 import { ownVersion, versionOf } from './versions.ts'
 
 const TASKS = 20_000
@@ -31,14 +33,19 @@ interface Way {
   readonly name: string
   readonly lines: number
   readonly isSampled: boolean
-  /** At most so many times what it costs by hand. */
-  readonly limit: number
+  /** What it may cost beside doing it by hand. */
+  readonly goal: GoalId
 }
 
 const WAYS: readonly Way[] = [
-  { name: 'two spans', lines: 0, isSampled: true, limit: 1.4 },
-  { name: 'two spans and five records', lines: LINES, isSampled: true, limit: 1.15 },
-  { name: 'two spans, sampled out', lines: 0, isSampled: false, limit: 2.2 },
+  { name: 'two spans', lines: 0, isSampled: true, goal: 'otel: spans' },
+  {
+    name: 'two spans and five records',
+    lines: LINES,
+    isSampled: true,
+    goal: 'otel: spans and records',
+  },
+  { name: 'two spans, sampled out', lines: 0, isSampled: false, goal: 'otel: sampled out' },
 ]
 const [PLAIN] = WAYS as readonly [Way, ...Way[]]
 
@@ -54,6 +61,7 @@ export const otel: Subject = {
   isolated: true,
   rounds: 15,
   warmUps: 5,
+  check: { rounds: 9, warmUps: 4 },
   cases: () => [
     inExecutor(NO_OBSERVER, 0, () => undefined),
     inExecutor(`${NO_OBSERVER}, ${LINES} log lines`, LINES, () => undefined),
@@ -84,22 +92,10 @@ export const otel: Subject = {
       series: [...series, ...byWay, nothing],
       reference: find(series, byHand(PLAIN)),
       targets: [
-        ...byWay.map(({ way, values }) => ({
-          what: `otelObserver, ${way.name}: added, beside the SDK by hand`,
-          bound: 'at most' as const,
-          limit: way.limit,
-          unit: '×',
-          values: values.map((value, round) => {
-            return value / (find(series, byHand(way)).values[round] ?? Number.NaN)
-          }),
-        })),
-        {
-          what: 'otelObserver without an SDK: added',
-          bound: 'at most',
-          limit: 0.15,
-          unit: 'µs',
-          values: nothing.values,
-        },
+        ...byWay.map(({ way, name, version: of, values }) =>
+          ratioTarget(way.goal, { name, version: of, values }, find(series, byHand(way))),
+        ),
+        valueTarget('otel: no SDK', nothing),
       ],
       notes: [
         `${TASKS.toLocaleString('en')} tasks per round, 100 enqueued per turn of the event loop, concurrency ${CONCURRENCY}. By ` +

@@ -198,6 +198,13 @@ export async function rateOf(
   return (count / (performance.now() - startedAt)) * 1_000
 }
 
+/** The median of some runs in a row: one that another process has disturbed does not count. */
+export async function medianOf(times: number, run: () => Promise<number>): Promise<number> {
+  const values: number[] = []
+  for (let index = 0; index < times; index++) values.push(await run())
+  return spreadOf(values).median
+}
+
 /** Fails the benchmark when a case did not do its work: a fast case that does nothing is no rival. */
 export function expectEqual(what: string, actual: number, expected: number): void {
   if (actual !== expected) throw new Error(`${what}: expected ${expected}, got ${actual}`)

@@ -22,7 +22,9 @@ function verdictOn(target: Target): Verdict {
   // A median of nothing is no pass.
   const isBreach = !isWithin(median, bound, floor)
   const needs = bound === 'at least' ? 'not under' : 'not over'
-  const aim = measured === undefined ? `target ${limit}` : `target ${limit}, was ${measured}`
+  const isReached = measured !== undefined && isWithin(median, bound, limit)
+  const was = isReached ? `, was ${measured}: now met` : `, was ${measured}`
+  const aim = measured === undefined ? `target ${limit}` : `target ${limit}${was}`
   const text =
     `${what}: ${formatNumber(median)} ${unit} (${formatNumber(min)}..${formatNumber(max)}), ` +
     `${needs} ${formatNumber(floor)} (${aim})`

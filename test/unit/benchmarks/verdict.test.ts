@@ -46,6 +46,11 @@ describe('a verdict', () => {
     })
     expect(verdict?.text).toBe('a ratio: 0.60 × (0.50..0.70), not under 0.85 (target 2, was 1)')
   })
+
+  it('says when a target that was missed is met: its floor can rise', () => {
+    const [verdict] = verdictsOn({ ...report, targets: [{ ...goal, measured: 1, values: [2.5] }] })
+    expect(verdict?.text).toContain('(target 2, was 1: now met)')
+  })
 })
 
 describe('the targets', () => {
