@@ -11,25 +11,42 @@ const MAX_ITEMS = 100
 const MAX_DEPTH = 5
 const MAX_KEY_CHARACTERS = 128
 const MAX_CHARACTERS = 4_096
+const MAX_KNOWN_NAMES = 1_000
 
 type Fields = Readonly<Record<string, Json>>
 
 /** Adds `extra` to `attributes` under its own keys; one that means something already is put under `plainsight.extra.`. */
 export function addExtra(attributes: Attributes, extra: Fields, flatten: boolean): void {
   const room = { keys: MAX_KEYS }
-  for (const key of Object.keys(extra)) {
-    const name = clip(key, MAX_KEY_CHARACTERS)
-    const isTaken = isReserved(name) || name === '__proto__'
-    add(attributes, isTaken ? PREFIX.extra + name : name, extra[key] as Json, flatten, room, 1)
-  }
+  for (const key of Object.keys(extra))
+    add(attributes, extraNames.of(key), extra[key] as Json, flatten, room, 1)
 }
 
 /** Adds the bound request and task fields, as `plainsight.context.<key>`. */
 export function addContext(attributes: Attributes, fields: Fields, flatten: boolean): void {
   const room = { keys: MAX_KEYS }
-  for (const key of Object.keys(fields)) {
-    const name = PREFIX.context + clip(key, MAX_KEY_CHARACTERS)
-    add(attributes, name, fields[key] as Json, flatten, room, 1)
+  for (const key of Object.keys(fields))
+    add(attributes, contextNames.of(key), fields[key] as Json, flatten, room, 1)
+}
+
+const extraNames = createNames((key) => {
+  const name = clip(key, MAX_KEY_CHARACTERS)
+  return isReserved(name) || name === '__proto__' ? PREFIX.extra + name : name
+})
+const contextNames = createNames((key) => PREFIX.context + clip(key, MAX_KEY_CHARACTERS))
+
+/** The attribute names of keys: a program writes the same few again and again. */
+function createNames(make: (key: string) => string): { of(key: string): string } {
+  const known = new Map<string, string>()
+  return {
+    of(key) {
+      let name = known.get(key)
+      if (name === undefined) {
+        name = make(key)
+        if (known.size < MAX_KNOWN_NAMES && key.length <= MAX_KEY_CHARACTERS) known.set(key, name)
+      }
+      return name
+    },
   }
 }
 

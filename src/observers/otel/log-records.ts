@@ -19,15 +19,16 @@ export function emitRecord(telemetry: Telemetry, event: PlainsightEvent): void {
   const { settings } = telemetry
   const isLine = event.type === 'task.log'
   const severityNumber = SEVERITY[event.level]
-  const eventName = isLine ? undefined : `${SYSTEM}.${event.type}`
   const logger = telemetry.logger()
-  const about: LogRecord = { context: ROOT_CONTEXT, severityNumber }
-  if (eventName !== undefined) about.eventName = eventName
-  // Asked before anything is looked for; and in no span: whether that has to be sampled is asked again as it is emitted.
-  if (!logger.enabled(about)) return
-  const context = isTaskEvent(event) ? contextOf(telemetry, event) : ROOT_CONTEXT
   const attributes: Attributes = {}
+  // Lines of users have a level of their own; for events the number says all.
+  const record: LogRecord = isLine
+    ? { severityNumber, severityText: event.level, context: ROOT_CONTEXT, attributes }
+    : { severityNumber, eventName: `${SYSTEM}.${event.type}`, context: ROOT_CONTEXT, attributes }
+  // Asked before anything is looked for; and in no span: whether that has to be sampled is asked again as it is emitted.
+  if (!logger.enabled(record)) return
   if (isTaskEvent(event)) {
+    record.context = contextOf(telemetry, event)
     attributes[ATTR.messageId] = event.taskId
     attributes[ATTR.taskName] = event.taskName
     attributes[ATTR.attempt] = event.attempt
@@ -39,17 +40,9 @@ export function emitRecord(telemetry: Telemetry, event: PlainsightEvent): void {
     if (settings.logTags) addTags(attributes, event.tags, settings)
   }
   if (isLine && event.extra !== undefined) addExtra(attributes, event.extra, settings.flattenExtras)
-  const record: LogRecord = {
-    severityNumber,
-    timestamp: hrTime(event.time),
-    // Always a string: what is nested in a body can cost the exporter its whole batch.
-    body: eventMessage(event),
-    attributes,
-    context,
-  }
-  // Lines of users have a level of their own; for events the number says all.
-  if (isLine) record.severityText = event.level
-  else record.eventName = eventName as string
+  record.timestamp = hrTime(event.time)
+  // Always a string: what is nested in a body can cost the exporter its whole batch.
+  record.body = eventMessage(event)
   logger.emit(record)
 }
 
