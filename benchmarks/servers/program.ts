@@ -101,47 +101,54 @@ async function startOnce(start: Start): Promise<Running & { stop(): Promise<void
       stdio: ['ignore', 'pipe', 'pipe'],
       ...start.user,
     })
-    const endChild = endWithUs(child, start.signal)
+    const stop = endWithUs(child, start.signal, removeFiles)
     try {
       await untilReady(start, child)
     } catch (error) {
-      await endChild()
+      await stop()
       throw error
     }
-    return {
-      ...running,
-      async stop() {
-        await endChild()
-        removeFiles()
-      },
-    }
+    return { ...running, stop }
   } catch (error) {
     removeFiles()
     throw error
   }
 }
 
-/** Ends it when this process ends, also from the keyboard. Answers what ends it earlier. */
-function endWithUs(child: ChildProcess, signal: NodeJS.Signals): () => Promise<void> {
+/** What ends each server that runs. */
+const stops = new Set<() => Promise<void>>()
+
+/** Has it ended with this process, whether that ends by itself or from the keyboard. Answers what ends it earlier. */
+function endWithUs(
+  child: ChildProcess,
+  signal: NodeJS.Signals,
+  removeFiles: () => void,
+): () => Promise<void> {
   const end = (): void => {
     child.kill(signal)
   }
-  const onSignal = (received: NodeJS.Signals): void => {
-    end()
-    process.kill(process.pid, received)
-  }
-  process.on('exit', end)
-  for (const each of SIGNALS) process.once(each, onSignal)
   const ended = new Promise<void>((resolve) => {
     child.once('error', () => resolve())
     child.once('close', () => resolve())
   })
-  return async () => {
+  const stop = async (): Promise<void> => {
     end()
     await ended
+    removeFiles()
     process.off('exit', end)
-    for (const each of SIGNALS) process.off(each, onSignal)
+    stops.delete(stop)
+    if (stops.size === 0) for (const each of SIGNALS) process.off(each, stopAllAndEnd)
   }
+  process.on('exit', end)
+  if (stops.size === 0) for (const each of SIGNALS) process.on(each, stopAllAndEnd)
+  stops.add(stop)
+  return stop
+}
+
+function stopAllAndEnd(received: NodeJS.Signals): void {
+  const ending = [...stops].map((stop) => stop())
+  // The listeners are gone then, so that the signal does what it does.
+  void Promise.allSettled(ending).then(() => process.kill(process.pid, received))
 }
 
 function untilReady({ name, ready }: Start, child: ChildProcess): Promise<void> {

@@ -1,9 +1,21 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { postgresArguments } from '../../../benchmarks/servers/postgres.ts'
-import { findProgram, MissingProgramError } from '../../../benchmarks/servers/program.ts'
+import {
+  findProgram,
+  MissingProgramError,
+  startServer,
+} from '../../../benchmarks/servers/program.ts'
 import { redisArguments } from '../../../benchmarks/servers/redis.ts'
 import { leftOut } from '../../../benchmarks/servers/services.ts'
 
@@ -65,6 +77,65 @@ describe('findProgram', () => {
     program('path')
     const env = { SAMPLE_BIN: join(directory, 'no'), PATH: join(directory, 'path') }
     expect(() => findProgram('sample-server', place, env)).toThrow(/SAMPLE_BIN is .*no, which/)
+  })
+})
+
+describe('startServer', () => {
+  /** A server of a few lines; `before` is what it does first. */
+  function start(
+    before: string,
+    fill?: (directory: string) => void,
+  ): ReturnType<typeof startServer> {
+    const program = `${before}; console.log('Ready'); setInterval(() => {}, 1_000)`
+    return startServer({
+      name: 'sample',
+      program: process.execPath,
+      args: ({ port }) => ['-e', program, String(port)],
+      ready: 'Ready',
+      signal: 'SIGTERM',
+      ...(fill !== undefined && { fill }),
+    })
+  }
+
+  it('resolves when the server says that it is ready; stop ends it and removes its files', async () => {
+    const { directory, port, stop } = await start(
+      "require('node:fs').writeFileSync('pid', String(process.pid))",
+    )
+    const pid = Number(readFileSync(join(directory, 'pid'), 'utf8'))
+    expect(process.kill(pid, 0)).toBe(true)
+    expect(port).toBeGreaterThan(0)
+    await stop()
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+    expect(existsSync(directory)).toBe(false)
+  })
+
+  it('is tried again, on another port: this one may have been taken meanwhile', async () => {
+    const directories: string[] = []
+    const failOnce = `if (require('node:fs').existsSync('first')) process.exit(1)`
+    const { stop } = await start(failOnce, (directory) => {
+      directories.push(directory)
+      if (directories.length === 1) writeFileSync(join(directory, 'first'), '')
+    })
+    await stop()
+    expect(directories).toHaveLength(2)
+    expect(directories.filter((directory) => existsSync(directory))).toEqual([])
+  })
+
+  it('rejects with what a server said that did not start', async () => {
+    const attempt = start("console.error('no such option'); process.exit(3)")
+    await expect(attempt).rejects.toThrow(
+      /^sample did not start: it ended with 3\nno such option\n$/,
+    )
+  })
+
+  it('leaves no listener behind', async () => {
+    const count = (): readonly number[] =>
+      ['exit', 'SIGINT', 'SIGTERM', 'SIGHUP'].map((name) => process.listenerCount(name))
+    const before = count()
+    const servers = await Promise.all([start(''), start('')])
+    expect(count()).toEqual([(before[0] as number) + 2, ...before.slice(1).map((n) => n + 1)])
+    await Promise.all(servers.map(({ stop }) => stop()))
+    expect(count()).toEqual(before)
   })
 })
 
