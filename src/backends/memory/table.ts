@@ -6,8 +6,8 @@
 
 import type { Row } from './row.ts'
 
-/** A ring that is shorter is not worth tidying. */
-const MIN_RING = 1_024
+/** Places of the smallest ring; a power of two, as all of them. */
+const MIN_PLACES = 1_024
 /** An index that nobody has asked for as many rows is dropped. */
 const UNUSED_ROWS = 10_000
 /** So many rows leave before the index is dropped as well, if they were half of it. */
@@ -17,10 +17,11 @@ export class RowTable {
   /** Of the row that came last. */
   lastPosition = 0
   size = 0
-  #ring: (Row | undefined)[] = []
-  /** Where the ring begins, and the position of what would be at index 0. */
-  #head = 0
-  #base = 1
+  // One array as long as possible: a dead one that was old would carry its rows through the garbage collection, and the
+  // rows that they point at.
+  #ring: (Row | undefined)[] = emptyRing(MIN_PLACES)
+  /** The position where the ring begins. */
+  #first = 1
   #inRing = 0
   /** Those that stayed when nearly all around them had gone. All are before the ring. */
   readonly #old = new Map<number, Row>()
@@ -35,10 +36,12 @@ export class RowTable {
 
   /** Adds a row whose position is the one after the last. */
   add(row: Row): void {
-    this.lastPosition = row.position
+    const { position } = row
+    if (position - this.#first >= this.#ring.length) this.#makeRoom()
+    this.lastPosition = position
     this.size += 1
     this.#inRing += 1
-    this.#ring.push(row)
+    this.#ring[position & (this.#ring.length - 1)] = row
     if (this.#byId === undefined) return
     this.#unusedFor += 1
     if (this.#unusedFor > UNUSED_ROWS) this.#byId = undefined
@@ -46,8 +49,8 @@ export class RowTable {
   }
 
   at(position: number): Row | undefined {
-    const index = position - this.#base
-    return index >= this.#head ? this.#ring[index] : this.#old.get(position)
+    if (position < this.#first) return this.#old.get(position)
+    return position > this.lastPosition ? undefined : this.#ring[position & (this.#ring.length - 1)]
   }
 
   get(id: string): Row | undefined {
@@ -61,53 +64,70 @@ export class RowTable {
   }
 
   delete({ position, spec }: Row): void {
-    const index = position - this.#base
-    if (index < this.#head) {
-      if (!this.#old.delete(position)) return
-    } else {
-      if (this.#ring[index] === undefined) return
-      this.#ring[index] = undefined
-      this.#inRing -= 1
-      this.#tidy()
-    }
+    if (this.at(position) === undefined) return
     this.size -= 1
+    if (position < this.#first) {
+      this.#old.delete(position)
+    } else {
+      this.#ring[position & (this.#ring.length - 1)] = undefined
+      this.#inRing -= 1
+      if (position === this.#first) this.#skipGone()
+    }
     if (this.#byId === undefined) return
     this.#byId.delete(spec.id)
     this.#deletions += 1
-    // A Map that loses as many as it gains moves to a new table now and then, and the old ones, which chain to the new, drag
-    // the dead rows through the garbage collection. A fresh Map has no past.
+    // A Map that loses as many as it gains moves to a new table now and then, and the old ones chain to the new. A fresh Map
+    // has no past.
     if (this.#deletions >= RENEW_AFTER && this.#deletions * 2 >= this.size) this.#byId = undefined
   }
 
   /** In order of position. */
   *values(): IterableIterator<Row> {
     yield* this.#old.values()
-    const ring = this.#ring
-    for (let index = this.#head; index < ring.length; index++) {
-      const row = ring[index]
+    for (let position = this.#first; position <= this.lastPosition; position++) {
+      const row = this.at(position)
       if (row !== undefined) yield row
     }
   }
 
-  #tidy(): void {
-    const ring = this.#ring
-    while (this.#head < ring.length && ring[this.#head] === undefined) this.#head += 1
-    let length = ring.length - this.#head
-    // Some that stay would keep the place of all that have gone since.
-    while (length > MIN_RING && this.#inRing * 4 < length) {
-      const middle = this.#head + (length >> 1)
-      for (; this.#head < middle; this.#head++) {
-        const row = ring[this.#head]
-        if (row === undefined) continue
-        ring[this.#head] = undefined
-        this.#old.set(row.position, row)
-        this.#inRing -= 1
-      }
-      length = ring.length - this.#head
-    }
-    if (this.#head <= MIN_RING || this.#head * 2 <= ring.length) return
-    this.#ring = ring.slice(this.#head)
-    this.#base += this.#head
-    this.#head = 0
+  #skipGone(): void {
+    const mask = this.#ring.length - 1
+    while (this.#first <= this.lastPosition && this.#ring[this.#first & mask] === undefined)
+      this.#first += 1
+    const isWide = this.#ring.length > MIN_PLACES
+    if (isWide && (this.lastPosition - this.#first) * 8 < this.#ring.length)
+      this.#resize(this.#ring.length >> 1)
   }
+
+  /** The ring is full, of rows or of the places of those that have gone. */
+  #makeRoom(): void {
+    const { length } = this.#ring
+    if (this.#inRing * 4 > length) {
+      this.#resize(length * 2)
+      return
+    }
+    // Few have stayed: those of the first half are in the way of all that come.
+    for (const end = this.#first + (length >> 1); this.#first < end; this.#first++) {
+      const index = this.#first & (length - 1)
+      const row = this.#ring[index]
+      if (row === undefined) continue
+      this.#ring[index] = undefined
+      this.#inRing -= 1
+      this.#old.set(row.position, row)
+    }
+    this.#skipGone()
+  }
+
+  #resize(length: number): void {
+    const before = this.#ring
+    const ring = emptyRing(length)
+    for (let position = this.#first; position <= this.lastPosition; position++)
+      ring[position & (length - 1)] = before[position & (before.length - 1)]
+    before.fill(undefined)
+    this.#ring = ring
+  }
+}
+
+function emptyRing(length: number): (Row | undefined)[] {
+  return Array.from({ length }, () => undefined)
 }

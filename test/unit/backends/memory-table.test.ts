@@ -69,6 +69,15 @@ describe('RowTable', () => {
     expect(table.places).toBeLessThan(3_000)
   })
 
+  it('gives its places back', () => {
+    const table = new RowTable()
+    const rows = Array.from({ length: 100_000 }, (_, index) => rowAt(index + 1))
+    for (const row of rows) table.add(row)
+    for (const row of rows.toSpliced(99_990, 5)) table.delete(row)
+    expect([...table.values()]).toEqual(rows.slice(99_990, 99_995))
+    expect(table.places).toBeLessThan(3_000)
+  })
+
   it('finds an id again after its index was dropped', () => {
     const table = new RowTable()
     table.add(rowAt(1))
