@@ -146,13 +146,12 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
 
   function begin(live: LiveTask): void {
     core.wakeObservers?.()
-    const startedAtMs = clock.monotonic()
-    const attempt = new RunningAttempt(core, live, logStore, startedAtMs)
+    const persistMs = live.startingAtMs === 0 ? undefined : clock.monotonic() - live.startingAtMs
+    const attempt = new RunningAttempt(core, live, logStore, persistMs)
     live.attempt = attempt
     live.hasSlot = false
     live.startingAtMs = 0
     tally.of(live).started += 1
-    tally.wait.add(live.state.waitMs ?? 0, startedAtMs)
     if (bus.wanted['attempt.started']) {
       bus.publish(
         lifecycle.attemptStarted(
@@ -163,6 +162,9 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
       )
     }
     announceStarted(live)
+    // After those who hear of the start: their time is not the body's.
+    attempt.startedAtMs = clock.monotonic()
+    tally.wait.add(attempt.state.waitMs ?? 0, attempt.startedAtMs)
     const request = live.cancelRequest
     if (request !== undefined) {
       // Asked for while the start was being written: the body is not begun.
@@ -172,6 +174,7 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
       return
     }
     if (core.around.wrapRun.length === 0) {
+      if (core.loopDelaySince !== undefined) attempt.bodySinceMs = attempt.startedAtMs
       perform(attempt)
       return
     }
@@ -289,11 +292,6 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     const { live } = attempt
     const tell = live.onAttemptOver
     live.onAttemptOver = undefined
-    const goOn = (): void | Promise<void> => {
-      live.attempt = undefined
-      attempt.releaseSlot()
-      return isOurs ? comeBack(live) : undefined
-    }
     // All that looks at the state comes first: an inline engine may run the next attempt within `goOn`.
     if (isOurs) afterwards(attempt)
     // What a shutdown requeues is counted among what is left.
@@ -301,12 +299,22 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
     const isGone = !isOurs || (live.state.owner !== core.id && !isLeft)
     if (isOurs && isGone && live.state.status === 'retrying') core.window.stored(live)
     let next: void | Promise<void> = undefined
-    if (attempt.isBodySettled) next = goOn()
-    else attempt.onSlotFree = goOn
+    if (attempt.isBodySettled) next = goOn(attempt, isOurs)
+    else goOnLater(attempt, isOurs)
     if (isGone) forget(core, live)
     if (tell === undefined) return
     if (next === undefined) tell()
     else void next.then(tell)
+  }
+
+  function goOn(attempt: RunningAttempt, isOurs: boolean): void | Promise<void> {
+    attempt.live.attempt = undefined
+    attempt.releaseSlot()
+    return isOurs ? comeBack(attempt.live) : undefined
+  }
+
+  function goOnLater(attempt: RunningAttempt, isOurs: boolean): void {
+    attempt.onSlotFree = () => goOn(attempt, isOurs)
   }
 
   function slotIsFree(attempt: RunningAttempt): void {

@@ -24,8 +24,11 @@ export function createBodyRunner(core: Core, ends: BodyEnds): (attempt: RunningA
   function perform(attempt: RunningAttempt): void {
     const { live } = attempt
     const { inputJson } = live.spec
+    const { parsedInput } = live
+    live.parsedInput = undefined
     try {
-      attempt.input = inputJson === undefined ? undefined : JSON.parse(inputJson)
+      attempt.input =
+        parsedInput === undefined && inputJson !== undefined ? JSON.parse(inputJson) : parsedInput
     } catch (error) {
       const why = error instanceof Error ? error.message : describeValue(error)
       const corrupt = new Error(`task "${live.name}": the stored input is not JSON: ${why}`)
@@ -47,8 +50,12 @@ export function createBodyRunner(core: Core, ends: BodyEnds): (attempt: RunningA
       }
     }
     const validated = validateInput(schema, live.name, attempt.input)
-    if (validated instanceof Promise) void validated.then(judge)
-    else judge(validated)
+    if (validated instanceof Promise) {
+      attempt.bodySinceMs = undefined
+      void validated.then(judge)
+    } else {
+      judge(validated)
+    }
   }
 
   function invoke(attempt: RunningAttempt): void {
@@ -80,7 +87,7 @@ export function createBodyRunner(core: Core, ends: BodyEnds): (attempt: RunningA
 
   function callBody(attempt: RunningAttempt): unknown {
     const { live } = attempt
-    core.loopWatch.enter()
+    core.loopWatch.enter(attempt.bodySinceMs)
     try {
       runHooks(core, live, 'onStart', attempt.input)
       return live.registered.task?.body(attempt.input, attempt.context)

@@ -269,6 +269,7 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
       const canStart = mayStart && isDue && isFirst && core.phase === 'open'
       if (canStart && core.engine.reserve(live)) {
         live.hasSlot = true
+        live.parsedInput = draft.parsedInput
         if (core.backend.capabilities.durable !== 'none') live.startingAtMs = core.clock.monotonic()
         live.state = transition(spec, draft.state, { type: 'start' }, now)
       } else {

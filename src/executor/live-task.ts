@@ -74,6 +74,8 @@ export class LiveTask implements EngineItem, EventTask {
   isLost = false
   /** The attempt's slot was taken before the insert. */
   hasSlot = false
+  /** What parsing the input would give, for the attempt that starts with the enqueue: nobody else has this object. */
+  parsedInput: unknown = undefined
   /** Of the monotonic clock: since when the body waits for the store to have its start; 0 when it does not wait. */
   startingAtMs = 0
   /** Of the list of live tasks. */

@@ -8,6 +8,7 @@ import { createHook } from 'node:async_hooks'
 import { currentScope } from '../context/scope.ts'
 import type { LoopMarks } from '../events/bus.ts'
 import type { LoopBlocker } from '../events/event.ts'
+import { systemClock } from './system-clock.ts'
 
 /** What a watch needs of its executor. */
 export interface LoopWatchHost {
@@ -22,10 +23,14 @@ export interface LoopWatchHost {
 }
 
 export interface LoopWatch extends LoopMarks {
-  /** The longest, in ms, that the loop has stood still since an instant of `performance.now()`, as far as it was seen. */
+  /** A stretch begins, or began at an instant of the system's monotonic clock that has just been read. */
+  enter(sinceMs?: number): void
+  /** The longest, in ms, that the loop has stood still since an instant of the system's monotonic clock, as far as it was seen. */
   delaySince(sinceMs: number): number
   close(): void
 }
+
+const { monotonic } = systemClock
 
 const TICK_MS = 100
 /** A block that is longer is told. */
@@ -80,10 +85,10 @@ export function createLoopWatch(host: LoopWatchHost): LoopWatch {
     isClose: false,
     deliveries: 0,
     wake,
-    enter() {
+    enter(sinceMs) {
       wake()
       if (timer === undefined) return
-      starts[depth] = performance.now()
+      starts[depth] = sinceMs ?? monotonic()
       nested[depth] = 0
       delivered[depth] = watch.deliveries
       depth += 1
@@ -91,7 +96,7 @@ export function createLoopWatch(host: LoopWatchHost): LoopWatch {
     leave(who) {
       if (depth === 0) return
       depth -= 1
-      const ms = performance.now() - (starts[depth] as number)
+      const ms = monotonic() - (starts[depth] as number)
       if (depth > 0) nested[depth - 1] = (nested[depth - 1] as number) + ms
       const own = ms - (nested[depth] as number)
       if (own < NOTE_MS || who === undefined) return
@@ -100,7 +105,7 @@ export function createLoopWatch(host: LoopWatchHost): LoopWatch {
       spent.set(who, (spent.get(who) ?? 0) + own)
     },
     delaySince(sinceMs) {
-      const now = performance.now()
+      const now = monotonic()
       let longest = timer === undefined ? 0 : Math.min(now - dueAt, now - sinceMs)
       for (const { at, ms } of delays) {
         if (at > sinceMs && ms > longest) longest = ms
@@ -117,7 +122,7 @@ export function createLoopWatch(host: LoopWatchHost): LoopWatch {
     if (timer !== undefined || isClosed || !host.isWanted()) return
     watch.isQuick = true
     depth = 0
-    dueAt = performance.now() + TICK_MS
+    dueAt = monotonic() + TICK_MS
     cpuMs = threadCpuMs()
     // Whoever woke it may be a task: nothing of the watch is to happen in its context.
     timer = host.inBase(() => setInterval(tick, TICK_MS)).unref()
@@ -140,7 +145,7 @@ export function createLoopWatch(host: LoopWatchHost): LoopWatch {
   }
 
   function tick(): void {
-    const now = performance.now()
+    const now = monotonic()
     const late = now - dueAt
     const cpuBefore = cpuMs
     cpuMs = threadCpuMs()

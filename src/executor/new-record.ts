@@ -7,7 +7,7 @@ import type { TaskDraft } from '../observers/observer.ts'
 import { durationMs } from '../task/duration.ts'
 import type { EnqueueOptions } from '../task/enqueue-options.ts'
 import { InvalidOptionsError } from '../task/errors.ts'
-import { stringifyStrict } from '../task/json.ts'
+import { flatCopy, stringifyStrict } from '../task/json.ts'
 import { mergeOptions, type ExecutionOptions, type RunOptions } from '../task/options.ts'
 import type {
   ContextFields,
@@ -37,6 +37,8 @@ export interface DraftRecord {
   readonly isScheduled: boolean
   /** The library has made the id: no other record has it. */
   readonly isFresh: boolean
+  /** What parsing the input would give, where that is known already. */
+  readonly parsedInput: unknown
   /** Where the call differs from the executor. */
   readonly enqueueRetry?: EnqueueRetryPolicy | undefined
 }
@@ -70,8 +72,10 @@ export function newRecord(
 ): DraftRecord {
   const { name } = registered
   const now = core.clock.now()
+  const flat = flatCopy(input)
+  // Of the copy, so that both say the same whatever reading the input does.
   const inputJson =
-    input === undefined ? undefined : stringifyStrict(input, `task "${name}": the input`)
+    flat === undefined ? stringifyStrict(input, `task "${name}": the input`) : JSON.stringify(flat)
   const context = origin.of === undefined ? boundFields() : origin.of.context
   // The usual call: no options at all, outside any task.
   if (call === undefined || call === null) {
@@ -84,6 +88,7 @@ export function newRecord(
       options,
       id,
       inputJson,
+      flat,
       now,
       now,
       context,
@@ -103,6 +108,7 @@ export function newRecord(
     options,
     id,
     inputJson,
+    flat,
     now,
     dueAt,
     context,
@@ -118,6 +124,7 @@ function assemble(
   options: RunOptions,
   id: string,
   inputJson: string | undefined,
+  parsedInput: unknown,
   now: number,
   dueAt: number,
   context: ContextFields | undefined,
@@ -192,6 +199,7 @@ function assemble(
     mayRetryAgain,
     isScheduled,
     isFresh: core.newId === uuidV7 && call?.id === undefined,
+    parsedInput,
     enqueueRetry,
   }
 }

@@ -38,17 +38,31 @@ export function callUntilAnswered<T>(
   call: () => T | Promise<T>,
   isMoot: () => boolean = core.isClosed,
 ): T | Promise<T> {
-  const again = (error: unknown): Promise<T> =>
-    repeatUntilAnswered(core, internal, operation, call, error, isMoot)
   try {
     const answer = callRaw(core, internal, operation, call)
-    if (answer instanceof Promise) return withDeadline(core, operation, answer, again)
+    if (answer instanceof Promise)
+      return untilAnswered(core, internal, operation, call, isMoot, answer)
     if (!core.tally.isStoreThere) core.tally.noteAnswer(operation)
     return answer
   } catch (error) {
     core.tally.storeFailed()
-    return again(asBackendError(core, operation, error))
+    const reason = asBackendError(core, operation, error)
+    return repeatUntilAnswered(core, internal, operation, call, reason, isMoot)
   }
+}
+
+// Apart, so that a store that answers at once costs no closure.
+function untilAnswered<T>(
+  core: Core,
+  internal: InternalOperation,
+  operation: string,
+  call: () => T | Promise<T>,
+  isMoot: () => boolean,
+  answer: Promise<T>,
+): Promise<T> {
+  return withDeadline(core, operation, answer, (error) =>
+    repeatUntilAnswered(core, internal, operation, call, error, isMoot),
+  )
 }
 
 function callRaw<T>(

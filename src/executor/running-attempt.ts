@@ -23,9 +23,11 @@ export class RunningAttempt implements AttemptBackground, CurrentAttempt {
   readonly logStore: LogStore
   /** As the attempt began. */
   readonly state: TaskState
-  /** Of the monotonic clock. */
-  readonly startedAtMs: number
+  /** Of the monotonic clock; not a number until its start is told. */
+  startedAtMs: number = Number.NaN
   readonly context: TaskContext
+  /** Of the system's monotonic clock, where that has just been read: when the body is called. */
+  bodySinceMs: number | undefined
   /** The attempt has its outcome; whatever the body does from now on is late. */
   isOver = false
   /** Of the monotonic clock: when the attempt ended with its body still running. */
@@ -60,13 +62,12 @@ export class RunningAttempt implements AttemptBackground, CurrentAttempt {
   #controller: AbortController | undefined
   #abortReason: Error | undefined
 
-  constructor(core: Core, live: LiveTask, logStore: LogStore, startedAtMs: number) {
+  constructor(core: Core, live: LiveTask, logStore: LogStore, persistMs: number | undefined) {
     this.core = core
     this.live = live
     this.logStore = logStore
     this.state = live.state
-    this.startedAtMs = startedAtMs
-    this.persistMs = live.startingAtMs === 0 ? undefined : startedAtMs - live.startingAtMs
+    this.persistMs = persistMs
     this.#fields = initialFields(live.fields)
     this.context = attemptContext(this)
   }

@@ -27,6 +27,8 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
   const ready = createLanes<Item>()
   // Tasks at a limit of their own wait aside, so that they hold up no other task.
   const limited = new Map<string, Limit<Item>>()
+  // The latest that had no limit: most come in runs of one name, and pass here three times. Until limits change.
+  let unlimited: string | undefined
   // Those that crashes have cut off wait for each other.
   const suspects: Limit<Item> = { active: 0, waiting: createReadyQueue<Item>() }
   const later = new Map<Item, Later>()
@@ -53,9 +55,13 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
   )
 
   function limitOf(name: string): Limit<Item> | undefined {
+    if (name === unlimited) return undefined
     let entry = limited.get(name)
     if (entry === undefined) {
-      if (host.taskConcurrency(name) === Infinity) return undefined
+      if (host.taskConcurrency(name) === Infinity) {
+        unlimited = name
+        return undefined
+      }
       entry = { active: 0, waiting: createReadyQueue<Item>() }
       limited.set(name, entry)
     }
@@ -72,7 +78,7 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
   function give(item: Item): void {
     // What was lent is back already; its own limit never was.
     if (!lent.delete(item)) active -= 1
-    const own = limited.get(item.name)
+    const own = item.name === unlimited ? undefined : limited.get(item.name)
     if (own !== undefined) {
       own.active -= 1
       readmit(own, host.taskConcurrency(item.name))
@@ -246,6 +252,7 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
       schedulePump()
     },
     refresh() {
+      unlimited = undefined
       for (const [name, own] of limited) readmit(own, host.taskConcurrency(name))
       serve()
       schedulePump()

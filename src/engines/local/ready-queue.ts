@@ -78,8 +78,11 @@ export function createReadyQueue<Item extends EngineItem>(): ReadyQueue<Item> {
   function first(): Item | undefined {
     if (removed.size > 0) skipRemoved()
     if (head > 1_024 && head * 2 > ring.length) {
-      ring = ring.slice(head)
+      const before = ring
+      ring = before.slice(head)
       head = 0
+      // A dead array that is old would carry all that it holds through the garbage collection.
+      before.fill(undefined)
     }
     return ring[head]
   }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { NotSerializableError } from '../../../src/task/errors.ts'
-import { stringifyStrict } from '../../../src/task/json.ts'
+import { flatCopy, stringifyStrict } from '../../../src/task/json.ts'
 
 const refusal = (value: unknown): NotSerializableError => {
   try {
@@ -123,3 +123,67 @@ function positiveZeros(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, positiveZeros(item)]))
 }
+
+describe('flatCopy', () => {
+  it('is what JSON makes of a value, or nothing', () => {
+    const item = fc.oneof(
+      { weight: 4, arbitrary: fc.oneof(fc.string(), fc.boolean(), fc.double(), fc.constant(null)) },
+      fc.constantFrom(undefined, -0, Number.NaN, 1n, Symbol('s'), new Date(0)),
+      fc.jsonValue(),
+    )
+    const key = fc.oneof(fc.string(), fc.constantFrom('__proto__', 'toJSON', '1', 'constructor'))
+    const flat = fc.dictionary(key, item, { noNullPrototype: false })
+    let copies = 0
+    fc.assert(
+      fc.property(fc.oneof(flat, fc.anything()), (value) => {
+        const copy = flatCopy(value)
+        if (copy === undefined) return
+        copies += 1
+        const text = stringifyStrict(value, 'value')
+        expect(JSON.stringify(copy)).toBe(text)
+        expect(copy).toStrictEqual(JSON.parse(text ?? ''))
+        expect(Object.getPrototypeOf(copy)).toBe(Object.prototype)
+        expect(copy).not.toBe(value)
+      }),
+    )
+    expect(copies).toBeGreaterThan(10)
+  })
+
+  it.each([
+    ['an inherited property', Object.create({ a: 1 })],
+    ['a prototype of its own', JSON.parse('{"__proto__":{"a":1}}')],
+    ['a key that sets the prototype', JSON.parse('{"__proto__":1}')],
+    ['an array', [1]],
+    ['toJSON', { toJSON: () => 1 }],
+    [
+      'a getter that throws',
+      {
+        get a() {
+          throw new Error('no')
+        },
+      },
+    ],
+    ['an object within', { a: {} }],
+    ['many properties', Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`k${i}`, i]))],
+    [
+      'a class instance',
+      new (class {
+        a = 1
+      })(),
+    ],
+  ])('leaves %s to the careful way', (_what, value) => {
+    expect(flatCopy(value)).toBeUndefined()
+  })
+
+  it('reads each property once, and takes no symbols along', () => {
+    let reads = 0
+    const value = {
+      get a() {
+        return ++reads
+      },
+      [Symbol('hidden')]: 1,
+    }
+    expect(flatCopy(value)).toStrictEqual({ a: 1 })
+    expect(reads).toBe(1)
+  })
+})
