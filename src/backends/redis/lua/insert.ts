@@ -107,7 +107,7 @@ ops.I = function()
           mineAt[id] = { c, A[i + 2] }
           undo[#undo + 1] = { mine, id, nil }
           if fields then
-            extras[seq] = fields
+            extras[string.format('%.0f', seq)] = fields
             if original then
               local key = tostring(original)
               undo[#undo + 1] = { retried, key, retried[key] }
@@ -137,10 +137,12 @@ ops.I = function()
         if pos > before then
           local a = first + 5 * (r - 1)
           local m = #specs
-          specs[m + 1], specs[m + 2] = pos, A[a + 2]
-          states[m + 1], states[m + 2] = pos, A[a + 3]
-          positions[m + 1], positions[m + 2] = A[a], pos
-          push(classes, A[a + 1], pos)
+          -- Text from here on: Redis would print the number anew for each command.
+          local text = string.format('%.0f', pos)
+          specs[m + 1], specs[m + 2] = text, A[a + 2]
+          states[m + 1], states[m + 2] = text, A[a + 3]
+          positions[m + 1], positions[m + 2] = A[a], text
+          push(classes, A[a + 1], text)
         end
       end
       answers[c] = seq == before + n and before + 1 or results
