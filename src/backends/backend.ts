@@ -330,6 +330,12 @@ export interface Backend {
   onUnowned?(listener: () => void): () => void
 
   /**
+   * Calls `listener` with what no call is refused for and the user should know, such as a server that keeps nothing on
+   * its disk: the executor publishes it as `backend.error`. Answers a function that ends it.
+   */
+  onWarning?(listener: (warning: BackendUnavailableError) => void): () => void
+
+  /**
    * Ends this executor's use of the store: what was written is durable, its registration and locks are gone. Records
    * it still owns keep their owner, and are then found by `deadOwners`. Idempotent; later calls by this owner
    * reject with reason `closed`.

@@ -22,7 +22,7 @@ const MEANINGS: readonly Meaning[] = [
     advice: 'check user name and password of the client',
   },
   {
-    pattern: /NOPERM/,
+    pattern: /NOPERM|The user executing the script can't/,
     reason: 'access_denied',
     advice: 'the user may not do this; docs/redis.md lists what its ACL has to allow',
   },

@@ -91,8 +91,19 @@ export function connectRedis(
 
   function keepAlive(isNeeded: boolean): void {
     const { stream } = client as { readonly stream?: Partial<Socket> }
-    if (isNeeded) stream?.ref?.()
-    else stream?.unref?.()
+    // One that is not there yet, or no more, would remember each of these calls; the right one follows when it is.
+    if (stream?.readyState === undefined || /opening|closed/.test(stream.readyState)) return
+    if (isNeeded) stream.ref?.()
+    else stream.unref?.()
+  }
+
+  /** Why there is no connection after so long. */
+  function silence(afterMs: number): Error {
+    // A server that speaks no TLS waits for the end of a line.
+    const hasTls = !isCluster(client) && client.options.tls !== undefined
+    const isSilent = trouble === undefined || trouble.message.includes('ETIMEDOUT')
+    if (hasTls && isSilent) return new Error(`no TLS connection within ${afterMs} ms`)
+    return trouble ?? new Error(`no connection within ${afterMs} ms`)
   }
 
   async function counted<T>(call: Promise<T>): Promise<T> {
@@ -125,7 +136,7 @@ export function connectRedis(
         const onReady = (): void => end(resolve)
         const onEnd = (): void => end(() => reject(trouble ?? new Error('Connection is closed.')))
         const timer = setTimeout(() => {
-          end(() => reject(trouble ?? new Error(`no connection within ${withinMs} ms`)))
+          end(() => reject(silence(withinMs)))
         }, withinMs)
         client.on('ready', onReady)
         client.on('end', onEnd)
@@ -134,11 +145,13 @@ export function connectRedis(
     },
     counted,
     async run(script, keys, args) {
+      // As one list, which ioredis takes as well: spread, a hundred thousand arguments would not fit on the stack.
+      const all = keys.concat(args as readonly string[]) as unknown as string
       try {
-        return await counted(client.evalsha(script.sha1, keys.length, ...keys, ...args))
+        return await counted(client.evalsha(script.sha1, keys.length, all))
       } catch (error) {
         if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
-        return counted(client.eval(script.lua, keys.length, ...keys, ...args))
+        return counted(client.eval(script.lua, keys.length, all))
       }
     },
     another: (more) => connectRedis(client, where, more),

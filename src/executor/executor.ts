@@ -209,6 +209,10 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
   }
 
   async function openStore(): Promise<void> {
+    const unlisten = backend.onWarning?.((warning) => {
+      core.reportBackendError(warning.operation, warning)
+    })
+    if (unlisten !== undefined) core.onClosed.add(unlisten)
     await backend.open(ownerNow(core))
     // Too late: nobody would close it.
     if (core.phase === 'closed') await backend.close(ownerNow(core))

@@ -11,6 +11,7 @@ import { leaseLost } from './failure.ts'
 import type { Timing } from './group-queue.ts'
 import { listRecords } from './list.ts'
 import { createMembers } from './members.ts'
+import { createWarnings } from './warnings.ts'
 import { checkSettings, type RedisBackendOptions } from './options.ts'
 import { cancelFrom, recordsFrom, type Reading } from './record-values.ts'
 import {
@@ -41,11 +42,8 @@ const SWEPT_PER_SCRIPT = 250
 export function redisBackend(options: RedisBackendOptions): Backend {
   const settings = checkSettings(options)
   const { nudge, onUnowned } = createListeners()
-  const members = createMembers(
-    settings,
-    () => nudge(),
-    () => {},
-  )
+  const warnings = createWarnings()
+  const members = createMembers(settings, nudge, warnings.warn)
   const writing: Writing = {
     tokenOf: (executorId, operation) => members.token(executorId, operation),
     forServer: (state) => members.store('write').clock.forServer(state),
@@ -276,6 +274,8 @@ export function redisBackend(options: RedisBackendOptions): Backend {
     },
 
     onUnowned,
+
+    onWarning: warnings.onWarning,
 
     close: (owner) => members.leave(owner),
   }

@@ -1,6 +1,7 @@
 /** Whether a Redis server keeps what it has answered. */
 
 import type { RedisConnection } from '../../connections/redis.ts'
+import type { Warnings } from './warnings.ts'
 import { refusal } from './failure.ts'
 import type { RedisSettings } from './options.ts'
 
@@ -19,7 +20,7 @@ interface Server {
 export async function checkServer(
   connection: RedisConnection,
   durability: RedisSettings['durability'],
-  warn: (error: Error) => void,
+  warn: Warnings['warn'],
 ): Promise<void> {
   const { place } = connection
   const server = await lookAt(connection)

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import type { Owner } from '../backend.ts'
+import type { Warnings } from './warnings.ts'
 import { refusal } from './failure.ts'
 import { ownerOfToken, SCHEMA } from './schema.ts'
 import { openStore, type Store } from './store.ts'
@@ -26,7 +27,7 @@ const LEAVE_MS = 2_500
 export function createMembers(
   settings: RedisSettings,
   changed: () => void,
-  warn: (error: Error) => void,
+  warn: Warnings['warn'],
 ): Members {
   const tokens = new Map<string, string>()
   // One that may have been registered by a call whose answer was lost.

@@ -1,6 +1,6 @@
 /** The options of the Redis backend, checked. */
 
-import type { RedisSource } from '../../connections/redis.ts'
+import { checkRedisSource, type RedisSource } from '../../connections/redis.ts'
 import { InvalidOptionsError } from '../../task/errors.ts'
 import { readFields } from '../../task/reading.ts'
 
@@ -41,6 +41,7 @@ export function checkSettings(options: unknown): RedisSettings {
     throw new InvalidOptionsError(name, 'left out: there is no such option', value, WHERE)
   }
   const { client, prefix = 'plainsight', durability = 'warn' } = fields
+  checkRedisSource(client, WHERE)
   if (typeof prefix !== 'string' || !PREFIX_PATTERN.test(prefix)) {
     const expected = '1 to 100 letters, digits or any of _.:-'
     throw new InvalidOptionsError('prefix', expected, prefix, WHERE)

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { connectRedis } from '../../connections/redis.ts'
 import { createClockOffset, type ClockOffset } from './clock-offset.ts'
 import { checkServer } from './durability.ts'
+import type { Warnings } from './warnings.ts'
 import { refusal, unavailable } from './failure.ts'
 import { listenForWork } from './free-work.ts'
 import { createGroupQueue, type GroupQueue } from './group-queue.ts'
@@ -31,7 +32,7 @@ const READY_MS = 3_000
 export async function openStore(
   settings: RedisSettings,
   changed: () => void,
-  warn: (error: Error) => void,
+  warn: Warnings['warn'],
 ): Promise<Store> {
   const sender = randomBytes(6).toString('hex')
   const connection = connectRedis(settings.client, WHERE, { connectionName: 'plainsight' })

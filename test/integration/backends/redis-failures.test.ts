@@ -1,0 +1,393 @@
+import { rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { redisBackend } from '../../../src/redis.ts'
+import {
+  A,
+  B,
+  endOf,
+  insertOne,
+  keyedRecord,
+  newRecord,
+  NOW,
+  patchOf,
+} from '../../../src/testing/backend-cases/case.ts'
+import { waitFor } from '../../../src/testing/wait-for.ts'
+import { freePort } from '../../support/free-port.ts'
+import { adminOf, openBackend, refusalOf, testServer } from '../../support/redis-backends.ts'
+import { tcpProxy } from '../../support/tcp-proxy.ts'
+
+const CLAIM = { names: ['send-mail'], limit: 10, dueBefore: NOW }
+
+describe('opening', () => {
+  test('without a server is refused as unreachable, within its bound, naming the place and the next step', async () => {
+    const port = await freePort()
+    const backend = redisBackend({ client: `redis://ada:secret@127.0.0.1:${port}` })
+    const { error, ms } = await refusalOf(() => backend.open(A))
+    expect(error.reason).toBe('unreachable')
+    expect(ms).toBeLessThan(4_000)
+    expect(error.message).toContain(`127.0.0.1:${port}`)
+    expect(error.message).toContain('check that Redis runs')
+    expect(error.message).not.toContain('secret')
+  })
+
+  test('at a host that says nothing is refused within its bound, and can be tried again', async () => {
+    const silent = createServer(() => {})
+    const port = await new Promise<number>((resolve) => {
+      silent.listen(0, '127.0.0.1', () => resolve((silent.address() as AddressInfo).port))
+    })
+    onTestFinished(() => void silent.close())
+    const backend = redisBackend({ client: { host: '127.0.0.1', port } })
+    for (let tries = 0; tries < 2; tries++) {
+      const { error, ms } = await refusalOf(() => backend.open(A))
+      expect(error.reason).toMatch(/unreachable|timeout/)
+      expect(ms).toBeLessThan(4_500)
+    }
+  })
+
+  test('with a wrong password is refused as access_denied', async () => {
+    const server = await testServer({ args: ['--save', '', '--requirepass', 'right'] })
+    for (const client of [`redis://:wrong@127.0.0.1:${server.port}`, server.url]) {
+      const { error } = await refusalOf(() => redisBackend({ client }).open(A))
+      expect(error.reason).toBe('access_denied')
+      expect(error.message).not.toContain('wrong@')
+      expect(error.message).toContain('password')
+    }
+    await openBackend({ client: { port: server.port, password: 'right' } })
+  })
+
+  test('with TLS at a plain port is refused as unreachable, saying so', async () => {
+    const server = await testServer()
+    const { error } = await refusalOf(() =>
+      redisBackend({ client: `rediss://127.0.0.1:${server.port}` }).open(A),
+    )
+    expect(error.reason).toBe('unreachable')
+    expect(error.message).toContain('TLS')
+  })
+
+  test('over a key of another type is refused as wrong_type, and nothing is changed', async () => {
+    const server = await testServer()
+    const admin = adminOf(server)
+    await admin.set('{mine}:spec', 'a text')
+    const { error } = await refusalOf(() =>
+      redisBackend({ client: server.url, prefix: 'mine' }).open(A),
+    )
+    expect(error.reason).toBe('wrong_type')
+    expect(error.message).toContain('{mine}:spec')
+    expect(await admin.keys('*')).toEqual(['{mine}:spec'])
+  })
+
+  test('over a hash of somebody else is refused as foreign_database, over newer records as newer_schema', async () => {
+    const server = await testServer()
+    const admin = adminOf(server)
+    await admin.hset('{theirs}:meta', 'name', 'theirs')
+    const foreign = await refusalOf(() =>
+      redisBackend({ client: server.url, prefix: 'theirs' }).open(A),
+    )
+    expect(foreign.error.reason).toBe('foreign_database')
+    await admin.hset('{newer}:meta', 'schema', '2', 'seq', '1')
+    const newer = await refusalOf(() =>
+      redisBackend({ client: server.url, prefix: 'newer' }).open(A),
+    )
+    expect(newer.error.reason).toBe('newer_schema')
+    expect((await admin.keys('*')).toSorted()).toEqual(['{newer}:meta', '{theirs}:meta'])
+  })
+
+  test('an evicting server is refused, unless what it evicts is never ours', async () => {
+    const server = await testServer()
+    const admin = adminOf(server)
+    await admin.config('SET', 'maxmemory', '100mb')
+    await admin.config('SET', 'maxmemory-policy', 'allkeys-lru')
+    const { error } = await refusalOf(() => redisBackend({ client: server.url }).open(A))
+    expect(error.reason).toBe('evicting')
+    expect(error.message).toContain('allkeys-lru')
+    await admin.config('SET', 'maxmemory-policy', 'volatile-lru')
+    await openBackend({ client: server.url })
+  })
+
+  test.each([
+    ['nothing', ['--save', ''], true],
+    ['snapshots', ['--save', '60 1'], true],
+    ['an append-only file', ['--appendonly', 'yes'], false],
+  ] as const)(
+    'a server that keeps %s on its disk is warned of, refused or ignored as the option says',
+    async (_what, args, isLoss) => {
+      const { url: client } = await testServer({ args })
+      const backend = redisBackend({ client })
+      const warnings: string[] = []
+      backend.onWarning?.(({ reason }) => warnings.push(reason))
+      await backend.open(A)
+      await backend.close(A)
+      expect(warnings).toEqual(isLoss ? ['not_durable'] : [])
+      const strict = redisBackend({ client, durability: 'required' })
+      if (isLoss) expect((await refusalOf(() => strict.open(A))).error.reason).toBe('not_durable')
+      else await strict.open(A)
+      await strict.close(A)
+      const silent = redisBackend({ client, durability: 'ignore' })
+      silent.onWarning?.(({ reason }) => warnings.push(reason))
+      await silent.open(A)
+      await silent.close(A)
+      expect(warnings.length).toBe(isLoss ? 1 : 0)
+    },
+  )
+
+  test('a user who may not ask for settings can work, and one who may not use the keys is told so', async () => {
+    const server = await testServer({ args: ['--appendonly', 'yes'] })
+    const admin = adminOf(server)
+    await admin.call('ACL', [
+      'SETUSER',
+      'ada',
+      'on',
+      '>pw',
+      '~{mine}:*',
+      '&{mine}:*',
+      '+@all',
+      '-@admin',
+      '-@dangerous',
+    ])
+    const client = { port: server.port, username: 'ada', password: 'pw' }
+    const backend = await openBackend({ client, prefix: 'mine' })
+    await insertOne(backend, newRecord(null))
+    const { error } = await refusalOf(() => redisBackend({ client, prefix: 'other' }).open(A))
+    expect(error.reason).toBe('access_denied')
+    expect(error.message).toContain('ACL')
+  })
+})
+
+describe('while it is open', () => {
+  test('a server that is gone is said at once, and work goes on when it is there again', async () => {
+    const server = await testServer({ args: ['--appendonly', 'yes'] })
+    const backend = await openBackend({ client: server.url })
+    const stored = await insertOne(backend, newRecord(A))
+    server.signal('SIGKILL')
+    await server.ended
+    await waitFor(
+      async () =>
+        (await refusalOf(() => backend.insert([newRecord(A)]))).error.reason === 'unreachable',
+      { what: 'the refusal' },
+    )
+    const { error, ms } = await refusalOf(() => backend.insert([newRecord(A)]))
+    expect(error.message).toContain(`127.0.0.1:${server.port}`)
+    expect(ms).toBeLessThan(200)
+    await server.restart()
+    await waitFor(async () => (await resultOf(() => backend.get(stored.spec.id))) !== undefined, {
+      what: 'the record',
+      timeout: 8_000,
+    })
+    expect(await backend.update([endOf(stored)])).toEqual(['ok'])
+  })
+
+  test('a write whose answer is lost is refused within two seconds, and its repeat is not a second one', async () => {
+    const server = await testServer()
+    const proxy = await tcpProxy(server.port)
+    onTestFinished(() => proxy.close())
+    const backend = await openBackend({ client: `redis://127.0.0.1:${proxy.port}` })
+    await insertOne(backend, newRecord(A))
+    proxy.blackHole('to-client')
+    const record = keyedRecord(A, 'invoice-42')
+    const { error, ms } = await refusalOf(() => backend.insert([record]))
+    expect(error.reason).toBe('timeout')
+    expect(ms).toBeLessThan(2_500)
+    proxy.reset()
+    proxy.heal()
+    const results = await untilAnswered(() => backend.insert([record]))
+    expect(results).toEqual([{ type: 'inserted', position: expect.any(Number) }])
+    expect((await backend.owned(A)).length).toBe(2)
+  })
+
+  test('a state whose answer was lost is the same when it is repeated', async () => {
+    const server = await testServer()
+    const proxy = await tcpProxy(server.port)
+    onTestFinished(() => proxy.close())
+    const backend = await openBackend({ client: `redis://127.0.0.1:${proxy.port}` })
+    const stored = await insertOne(backend, newRecord(A))
+    proxy.blackHole('to-client')
+    const end = endOf(stored)
+    await refusalOf(() => backend.update([end]))
+    proxy.reset()
+    proxy.heal()
+    expect(await untilAnswered(() => backend.update([end]))).toEqual(['ok'])
+  })
+
+  test('scripts that Redis has forgotten are sent again', async () => {
+    const server = await testServer()
+    const backend = await openBackend({ client: server.url })
+    const admin = adminOf(server)
+    for (let round = 0; round < 3; round++) {
+      await admin.script('FLUSH')
+      const stored = await insertOne(backend, newRecord(A))
+      await admin.script('FLUSH')
+      expect(await backend.update([endOf(stored)])).toEqual(['ok'])
+    }
+  })
+
+  test('without memory, writes are refused as full with nothing half done, ends included, until there is some', async () => {
+    const server = await testServer()
+    const backend = await openBackend({ client: server.url })
+    const stored = await insertOne(backend, newRecord(A))
+    const admin = adminOf(server)
+    await admin.config('SET', 'maxmemory', '1')
+    const late = keyedRecord(A, 'late')
+    const { error } = await refusalOf(() => backend.insert([late]))
+    expect(error.reason).toBe('full')
+    expect(error.message).toContain('maxmemory')
+    expect((await refusalOf(() => backend.update([endOf(stored)]))).error.reason).toBe('full')
+    expect((await backend.get(stored.spec.id))?.state).toEqual(stored.state)
+    await admin.config('SET', 'maxmemory', '0')
+    expect((await backend.insert([late]))[0]?.type).toBe('inserted')
+    expect(await backend.update([endOf(stored)])).toEqual(['ok'])
+    expect((await backend.queries?.countByStatus())?.succeeded).toBe(1)
+  })
+
+  test.each([
+    ['a replica', 'read_only', ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE']],
+    [
+      'a user without the right to write',
+      'access_denied',
+      ['ACL', 'SETUSER', 'default', '-@write'],
+      ['ACL', 'SETUSER', 'default', '+@all'],
+    ],
+  ] as const)(
+    '%s refuses as %s, until it is changed back',
+    async (_what, reason, [name, ...args], [back, ...backArgs]) => {
+      const server = await testServer()
+      const backend = await openBackend({ client: server.url })
+      const stored = await insertOne(backend, newRecord(A))
+      const admin = adminOf(server)
+      await admin.call(name, [...args])
+      const { error } = await refusalOf(() => backend.update([endOf(stored)]))
+      expect(error.reason).toBe(reason)
+      await admin.call(back, [...backArgs])
+      expect(await untilAnswered(() => backend.update([endOf(stored)]))).toEqual(['ok'])
+    },
+  )
+
+  test('a server that cannot save refuses as read_only, until it can', async () => {
+    const server = await testServer({ args: ['--save', '3600 1'] })
+    const backend = await openBackend({ client: server.url })
+    const stored = await insertOne(backend, newRecord(A))
+    const admin = adminOf(server)
+    rmSync(server.directory, { recursive: true })
+    await admin.bgsave()
+    await waitFor(
+      async () => (await admin.info('persistence')).includes('rdb_last_bgsave_status:err'),
+      { what: 'MISCONF' },
+    )
+    const { error } = await refusalOf(() => backend.update([endOf(stored)]))
+    expect(error.reason).toBe('read_only')
+    expect(error.message).toContain('disk')
+    await admin.config('SET', 'stop-writes-on-bgsave-error', 'no')
+    expect(await backend.update([endOf(stored)])).toEqual(['ok'])
+  })
+
+  test('when all keys are deleted, records are gone, the lease is lost, and what comes then works', async () => {
+    const server = await testServer()
+    const backend = await openBackend({ client: server.url })
+    const stored = await insertOne(backend, newRecord(A))
+    await adminOf(server).flushall()
+    expect(await backend.get(stored.spec.id)).toBeUndefined()
+    expect(await backend.update([endOf(stored)])).toEqual(['stale'])
+    expect((await refusalOf(() => backend.insert([newRecord(A)]))).error.reason).toBe('lease_lost')
+    expect(await backend.beat(A)).toEqual({ type: 'lost' })
+    await insertOne(backend, newRecord(null))
+    await backend.open(A)
+    const fresh = await insertOne(backend, newRecord(A))
+    expect(await backend.update([endOf(stored)])).toEqual(['stale'])
+    expect(await backend.update([endOf(fresh)])).toEqual(['ok'])
+    expect((await backend.claim(A, CLAIM)).length).toBe(1)
+    expect((await backend.beat(A)).type).toBe('ok')
+  })
+
+  test('damaged records hold nobody up', async () => {
+    const server = await testServer()
+    const backend = await openBackend({ client: server.url })
+    const admin = adminOf(server)
+    const [spec, state, head, whole] = await Promise.all([
+      insertOne(backend, newRecord(null)),
+      insertOne(backend, newRecord(null)),
+      insertOne(backend, newRecord(null)),
+      insertOne(backend, newRecord(null)),
+    ])
+    const key = '{plainsight}:'
+    const text = (await admin.hget(`${key}spec`, `${spec?.position}`)) ?? ''
+    await admin.hset(
+      `${key}spec`,
+      `${spec?.position}`,
+      `${text.slice(0, text.lastIndexOf('\n'))}\n{"x`,
+    )
+    const stateText = (await admin.hget(`${key}state`, `${state?.position}`)) ?? ''
+    await admin.hset(`${key}state`, `${state?.position}`, stateText.slice(0, -4))
+    await admin.hset(`${key}state`, `${head?.position}`, 'garbage')
+    const claimed = await backend.claim(A, CLAIM)
+    expect(claimed.map(({ position }) => position)).toEqual([
+      spec?.position,
+      state?.position,
+      whole?.position,
+    ])
+    expect(claimed[0]?.spec.inputJson).toBe('{"x')
+    expect(claimed[1]?.spec.inputJson).toBe('')
+    expect(await backend.update(claimed.map((each) => endOf(each, 'failed')))).toEqual([
+      'ok',
+      'ok',
+      'ok',
+    ])
+    expect(await backend.claim(A, CLAIM)).toEqual([])
+    expect((await backend.queries?.list({ limit: 10, order: 'oldest' }))?.records.length).toBe(3)
+    await backend.sweep({ endedBefore: NOW + 9, maxFinished: 0, limit: 100, now: NOW })
+  })
+
+  test('a close is bounded and leaves no connection, Redis frozen or gone', async () => {
+    const server = await testServer()
+    const backend = await openBackend({ client: server.url })
+    await openBackend({ client: server.url, prefix: 'other' }, B)
+    server.signal('SIGSTOP')
+    const startedAt = performance.now()
+    await backend.close(A)
+    await backend.close(A)
+    expect(performance.now() - startedAt).toBeLessThan(3_500)
+    expect((await refusalOf(() => backend.get('x'))).error.reason).toBe('closed')
+    server.signal('SIGCONT')
+  })
+})
+
+test('machines whose clocks differ agree on when a task is due', async () => {
+  const server = await testServer()
+  const ahead = 60_000
+  const backend = await openBackend({ client: server.url })
+  const realNow = Date.now
+  onTestFinished(() => {
+    Date.now = realNow
+  })
+  Date.now = () => realNow() + ahead
+  const other = redisBackend({ client: server.url, durability: 'ignore' })
+  await other.open(B)
+  onTestFinished(async () => other.close(B))
+  Date.now = realNow
+  // One minute from now, by the clock that is a minute ahead.
+  const dueAt = realNow() + ahead + 60_000
+  const record = newRecord(B)
+  const stored = await insertOne(other, record)
+  await other.update([patchOf(stored, { status: 'scheduled', owner: null, dueAt })])
+  const dueHere = realNow() + 60_000
+  expect(await backend.claim(A, { ...CLAIM, dueBefore: dueHere - 1_000 })).toEqual([])
+  expect((await other.get(stored.spec.id))?.state.dueAt).toBe(dueAt)
+  const [claimed] = await backend.claim(A, { ...CLAIM, dueBefore: dueHere + 1_000 })
+  expect(Math.abs((claimed?.state.dueAt ?? 0) - dueHere)).toBeLessThan(1_000)
+})
+
+async function resultOf<T>(call: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await call()
+  } catch {
+    return undefined
+  }
+}
+
+async function untilAnswered<T>(call: () => T | Promise<T>): Promise<T> {
+  let answer: T | undefined
+  await waitFor(async () => (answer = await resultOf(call)) !== undefined, {
+    what: 'an answer',
+    timeout: 8_000,
+  })
+  return answer as T
+}
