@@ -40,6 +40,12 @@ export function startedEvent(seq: number, executorId = 'executor-1'): Plainsight
   return { ...fields, type: 'attempt.started', level: 'info', waitMs: 1 }
 }
 
+/** An event that is about no task. */
+export function executorClosed(seq: number): PlainsightEvent {
+  const { time, executorId } = logEvent(seq)
+  return { type: 'executor.closed', level: 'info', time, seq, executorId, durationMs: 1, left: {} }
+}
+
 export const upTo = (count: number, from = 1): number[] =>
   Array.from({ length: count }, (_, index) => from + index)
 

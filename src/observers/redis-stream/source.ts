@@ -10,12 +10,12 @@ export const ENTRY_ID: RegExp = /^\d{1,20}-\d{1,20}$/
 /** An answer comes after so long at the latest: a link that died without a word is noticed by its silence. */
 export const BLOCK_MS = 5_000
 /** So many entries are read at once: what a reader has in memory, however slow it is. */
-const COUNT = 20
+export const COUNT = 20
 const READY_MS = 3_000
 /** The latest answer of a wait, and what an answer may take: less than the time after which a silent socket is dead. */
 const COMMAND_TIMEOUT_MS = 10_000
 
-const OPERATION = 'read events'
+export const OPERATION = 'read events'
 
 /** A connection for waiting. */
 export function openForReading(client: RedisSource, stream: string, where: string): OpenPlace {
@@ -61,13 +61,18 @@ export function firstStream(answer: unknown): unknown {
   return undefined
 }
 
+export interface RedisEntry extends RawEntry {
+  /** It has been deleted or trimmed since it was delivered to a group. */
+  readonly isGone: boolean
+}
+
 /** Entries as commands answer them: `[id, [field, value, …]]`. One that has been deleted has no fields. */
-export function entriesOf(answer: unknown): readonly RawEntry[] {
+export function entriesOf(answer: unknown): readonly RedisEntry[] {
   if (!Array.isArray(answer)) return []
   return answer.flatMap((each: unknown) => {
     if (!Array.isArray(each)) return []
     const [id, fields] = each as readonly unknown[]
-    return [{ id: String(id), text: fieldOf(fields) }]
+    return [{ id: String(id), text: fieldOf(fields), isGone: fields === null }]
   })
 }
 

@@ -7,7 +7,7 @@ export const ENTRY_VERSION = 1
 
 /** The most events in an entry. */
 export const ENTRY_EVENTS = 50
-/** An entry with so many characters is not added to. */
+/** So many characters of events are in an entry, unless one event alone has more. */
 const ENTRY_CHARS = 262_144
 /** So many characters go to the other side at once. */
 const CALL_CHARS = 1_048_576
@@ -58,58 +58,94 @@ export function entryPacker(writer: string): EntryPacker {
     writer,
     pack(events, at, dropped, report) {
       const entries: PackedEntry[] = []
-      let texts: string[] = []
-      let chars = 0
       let total = 0
       let left = 0
 
-      const endEntry = (): void => {
-        if (texts.length === 0) return
-        const last = next + texts.length - 1
-        const text = `${head}${next},"last":${last},"events":[${texts.join(',')}]}`
-        entries.push({ last, text })
-        next = last + 1
-        texts = []
-        chars = 0
-      }
-      const addGap = (count: number, reason: LossReason): void => {
-        endEntry()
+      const add = (count: number, rest: string): void => {
         const last = next + count - 1
-        entries.push({ last, text: `${head}${next},"last":${last},"gap":"${reason}"}` })
+        entries.push({ last, text: `${head}${next},"last":${last},${rest}}` })
         next = last + 1
+        total += rest.length
+      }
+      const addGap = (count: number, reason: LossReason): void => add(count, `"gap":"${reason}"`)
+      const addEach = (few: readonly PlainsightEvent[]): void => {
+        let texts: string[] = []
+        let chars = 0
+        const addTexts = (): void => {
+          if (texts.length > 0) add(texts.length, `"events":[${texts.join(',')}]`)
+          texts = []
+          chars = 0
+        }
+        for (const event of few) {
+          const text = textOf(event, report)
+          if (typeof text === 'string') {
+            if (chars + text.length > ENTRY_CHARS) addTexts()
+            texts.push(text)
+            chars += text.length
+          } else {
+            addTexts()
+            addGap(1, text.left)
+            left += 1
+          }
+        }
+        addTexts()
       }
 
       if (dropped > 0) addGap(dropped, 'dropped')
       let index = at
-      for (; index < events.length && total < CALL_CHARS; index++) {
-        const event = events[index] as PlainsightEvent
-        const text = textOf(event, report)
-        if (text === undefined || text.length > MAX_EVENT_CHARS) {
-          if (text !== undefined) report(tooLarge(event, text.length))
-          addGap(1, text === undefined ? 'not_serializable' : 'too_large')
-          left += 1
-          continue
-        }
-        texts.push(text)
-        chars += text.length
-        total += text.length
-        if (texts.length === ENTRY_EVENTS || chars > ENTRY_CHARS) endEntry()
+      while (index < events.length && total < CALL_CHARS) {
+        const few = events.slice(index, index + ENTRY_EVENTS)
+        const text = textOfAll(few)
+        if (text === undefined) addEach(few)
+        else add(few.length, `"events":${text}`)
+        index += few.length
       }
-      endEntry()
       return { entries, events: index - at, left, last: next - 1 }
     },
   }
 }
 
-function textOf(event: PlainsightEvent, report: (error: Error) => void): string | undefined {
+/** All in one go, which costs the least; `undefined` when they have to be looked at one by one. */
+function textOfAll(events: readonly PlainsightEvent[]): string | undefined {
   try {
-    const text = JSON.stringify(event)
-    if (typeof text === 'string') return text
-    report(new Error('an event was left out: it has no JSON'))
-  } catch (error) {
-    report(new Error(`an event was left out: ${String(error)}`, { cause: error }))
+    for (const event of events) if (!isPlain(event)) return undefined
+    const text = JSON.stringify(events)
+    return text.length > ENTRY_CHARS ? undefined : text
+  } catch {
+    return undefined
   }
-  return undefined
+}
+
+function textOf(
+  event: PlainsightEvent,
+  report: (error: Error) => void,
+): string | { readonly left: LossReason } {
+  try {
+    const text = isPlain(event) ? JSON.stringify(event) : undefined
+    if (text === undefined) {
+      report(new Error('an event was left out: it is no plain object'))
+    } else {
+      if (text.length <= MAX_EVENT_CHARS) return text
+      report(tooLarge(event, text.length))
+      return { left: 'too_large' }
+    }
+  } catch (error) {
+    report(new Error(`an event was left out: ${describeThrown(error)}`))
+  }
+  return { left: 'not_serializable' }
+}
+
+/** Whether its JSON is that of an object: nothing else has its place in a list of events. */
+function isPlain(event: unknown): boolean {
+  return typeof event === 'object' && event !== null && !('toJSON' in event)
+}
+
+function describeThrown(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error)
+  } catch {
+    return 'reading it throws'
+  }
 }
 
 function tooLarge(event: PlainsightEvent, length: number): Error {

@@ -1,6 +1,7 @@
 /** The observer of every event stream: packs batches, and knows exactly what has been stored and what has not. */
 
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { PlainsightEvent } from '../../events/event.ts'
 import { eventBuffer } from '../event-buffer.ts'
 import type { Delivery } from '../event-buffer.ts'
@@ -165,10 +166,8 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
       // With a call undecided nobody can say what is missing; and nobody has answered for 1.5 s.
       if (dropped > 0 && uncertain === undefined) {
         const { entries } = packer.pack([], 0, dropped, () => {})
-        await within(LAST_WORD_MS, ending.append(packer.writer, entries))
+        await within(LAST_WORD_MS, () => ending.append(packer.writer, entries))
       }
-    } catch {
-      // `dropped` says it.
     } finally {
       isOpen = false
       ending.close()
@@ -204,14 +203,21 @@ function lostEvents(place: string, acknowledged: number, known: number | undefin
   return new Error(`${place} has lost events: ${what}; new ones are stored`)
 }
 
-async function within(ms: number, answer: unknown): Promise<void> {
+/** Tries for so long, and then lets it be: `dropped` says it, too. */
+async function within(ms: number, call: () => unknown): Promise<void> {
   let timer: NodeJS.Timeout | undefined
-  const limit = new Promise((resolve) => {
-    timer = setTimeout(resolve, ms)
+  const limit = new Promise<true>((resolve) => {
+    timer = setTimeout(() => resolve(true), ms)
   })
-  try {
-    await Promise.race([answer, limit])
-  } finally {
-    clearTimeout(timer)
+  const succeeds = async (): Promise<boolean> => {
+    try {
+      await call()
+      return true
+    } catch {
+      await sleep(DELAY_MS)
+      return false
+    }
   }
+  while (!(await Promise.race([succeeds(), limit])));
+  clearTimeout(timer)
 }

@@ -1,0 +1,172 @@
+import fc from 'fast-check'
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { readEntry, type PackedEntry } from '../../../../src/observers/stream/entry.ts'
+import { streamObserver, type EntrySink } from '../../../../src/observers/stream/observer.ts'
+import { logEvent, startedEvent, upTo } from '../../../support/stream-events.ts'
+
+type Fault = 'none' | 'before' | 'after' | 'middle' | 'late'
+
+/** A store that keeps the promise of a sink, and fails as it is told. */
+function fakeStore(faults: Fault[], isAsync: boolean) {
+  const texts: string[] = []
+  const known = new Map<string, number>()
+  const append = (writer: string, entries: readonly PackedEntry[]): number | undefined => {
+    const before = known.get(writer)
+    for (const { last, text } of entries) {
+      if (last <= (known.get(writer) ?? 0)) continue
+      texts.push(text)
+      known.set(writer, last)
+    }
+    return before
+  }
+  const open = (): EntrySink => ({
+    place: 'the store',
+    close() {},
+    append(writer, entries) {
+      const fault = faults.shift() ?? 'none'
+      const now = (): number | undefined => {
+        if (fault === 'before') throw new Error('before')
+        if (fault === 'middle') append(writer, entries.slice(0, 1))
+        if (fault === 'middle') throw new Error('in the middle')
+        const answer = append(writer, entries)
+        if (fault === 'after') throw new Error('after commit')
+        return answer
+      }
+      if (!isAsync) return now()
+      return (async () => {
+        await turn()
+        if (fault === 'late') await sleep(2)
+        return now()
+      })()
+    },
+  })
+  return {
+    open,
+    known,
+    /** Of each writer: its numbers have to be without holes, and none twice. */
+    read() {
+      const events: { writer: string; seq: number }[] = []
+      let missing = 0
+      const next = new Map<string, number>()
+      for (const text of texts) {
+        const entry = readEntry(text)
+        if (entry.kind === 'foreign') throw new Error(text)
+        expect(entry.first).toBe(next.get(entry.writer) ?? 1)
+        next.set(entry.writer, entry.last + 1)
+        if (entry.kind === 'gap') missing += entry.last - entry.first + 1
+        else {
+          for (const event of entry.events) {
+            events.push({ writer: entry.writer, seq: (event as { seq: number }).seq })
+          }
+        }
+      }
+      return { events, missing }
+    },
+  }
+}
+
+function observe(store: { open: () => EntrySink }, maxQueue = 10_000) {
+  const filter = { name: 'stream', minLevel: 'info' as const }
+  return streamObserver({ filter, maxQueue, maxDelayMs: 1, open: store.open })
+}
+
+describe('streamObserver', () => {
+  it('stores every event once and in order, or says that it is missing, whatever fails when', async () => {
+    const fault = fc.constantFrom<Fault>('none', 'none', 'before', 'after', 'middle', 'late')
+    const step = fc.record({ events: fc.integer({ min: 1, max: 40 }), wait: fc.nat(3) })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.boolean(),
+        fc.integer({ min: 1, max: 80 }),
+        fc.array(fault, { maxLength: 12 }),
+        fc.array(step, { maxLength: 12 }),
+        async (isAsync, maxQueue, faults, steps) => {
+          const store = fakeStore([...faults], isAsync)
+          const observer = observe(store, maxQueue)
+          observer.start()
+          let seq = 0
+          for (const { events, wait } of steps) {
+            for (let count = 0; count < events; count++) {
+              seq += 1
+              observer.onEvent(seq % 3 === 0 ? startedEvent(seq) : logEvent(seq))
+            }
+            const { delivered, dropped, failed, queued } = observer.counts()
+            expect(delivered + dropped + failed + queued).toBe(seq)
+            if (wait > 0) await (wait === 3 ? sleep(1) : turn())
+          }
+          await observer.close()
+          const { delivered, dropped, failed, queued } = observer.counts()
+          expect({ failed, queued }).toEqual({ failed: 0, queued: 0 })
+          const { events, missing } = store.read()
+          expect(events.map((each) => each.seq)).toEqual(
+            [...new Set(events.map((each) => each.seq))].toSorted((a, b) => a - b),
+          )
+          expect(events.length).toBe(delivered)
+          expect(missing).toBe(dropped)
+          expect(events.length + missing).toBe(seq)
+        },
+      ),
+      { numRuns: 300 },
+    )
+  }, 60_000)
+
+  it('counts what cannot be written as failed, and says that it is missing', async () => {
+    const store = fakeStore([], true)
+    const observer = observe(store)
+    const reports: unknown[] = []
+    observer.start({ report: (error) => reports.push(error) })
+    observer.onEvent(logEvent(1))
+    observer.onEvent({ ...logEvent(2), extra: { big: 1n } } as never)
+    observer.onEvent(logEvent(3))
+    await observer.close()
+    expect(observer.counts()).toEqual({ delivered: 2, dropped: 0, failed: 1, queued: 0 })
+    expect(store.read()).toMatchObject({ events: [{ seq: 1 }, { seq: 3 }], missing: 1 })
+    expect(reports.map(String)).toEqual([expect.stringContaining('an event was left out')])
+  })
+
+  it('says when a store has lost what it had confirmed', async () => {
+    const store = fakeStore([], true)
+    const observer = observe(store)
+    const reports: unknown[] = []
+    observer.start({ report: (error) => reports.push(error) })
+    for (const seq of upTo(10)) observer.onEvent(logEvent(seq))
+    await observer.flush()
+    const [writer = ''] = store.known.keys()
+    store.known.set(writer, 4)
+    observer.onEvent(logEvent(11))
+    await observer.flush()
+    store.known.clear()
+    observer.onEvent(logEvent(12))
+    await observer.flush()
+    observer.onEvent(logEvent(13))
+    await observer.close()
+    expect(reports.map(String)).toEqual([
+      'Error: the store has lost events: the last 6 events that were stored are gone; new ones are stored',
+      'Error: the store has lost events: it was deleted or flushed; new ones are stored',
+    ])
+    expect(observer.counts().delivered).toBe(13)
+  })
+
+  it('stores before the process ends, where the store answers at once', () => {
+    const store = fakeStore([], false)
+    const observer = observe(store)
+    observer.start()
+    observer.onEvent(logEvent(1))
+    process.emit('exit', 0)
+    expect(store.read().events.map(({ seq }) => seq)).toEqual([1])
+  })
+
+  it('is another writer after it was closed and started again', async () => {
+    const store = fakeStore([], true)
+    const observer = observe(store)
+    for (const seq of [1, 2]) {
+      observer.start()
+      observer.onEvent(logEvent(seq))
+      await observer.close()
+    }
+    const { events } = store.read()
+    expect(events.map(({ seq }) => seq)).toEqual([1, 2])
+    expect(new Set(events.map(({ writer }) => writer)).size).toBe(2)
+  })
+})
