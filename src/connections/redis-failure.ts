@@ -58,15 +58,24 @@ const MEANINGS: readonly Meaning[] = [
     advice: 'Redis did not answer in time; the command may have been carried out',
   },
   {
+    // A port that does not speak TLS says nothing to somebody who does.
+    pattern: /connect ETIMEDOUT|no connection within/,
+    reason: 'unreachable',
+    advice:
+      'check that Redis runs at this address, and whether its port speaks TLS (rediss://) or not (redis://); work goes on when it is there',
+  },
+  {
     pattern:
       /isn't writeable|Connection is closed|ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT|[Ss]ocket|no connection|All sentinels|None of startup nodes|Failed to refresh slots|connection was lost/,
     reason: 'unreachable',
     advice: 'check that Redis runs at this address; work goes on when it is there again',
   },
   {
-    pattern: /Protocol error|wrong version number|SSL|TLS|certificate|packet length/,
+    pattern:
+      /Protocol error|Unknown RESP type|wrong version number|SSL|TLS|certificate|packet length/,
     reason: 'unreachable',
-    advice: 'check whether this port speaks TLS (rediss://) or not (redis://), and the certificate',
+    advice:
+      'check the port, whether it speaks TLS (rediss://) or not (redis://), and the certificate',
   },
 ]
 

@@ -93,7 +93,8 @@ export async function tcpProxy(toPort: number, toHost = '127.0.0.1'): Promise<Tc
     },
     blackHole(direction = 'both') {
       hole = direction
-      for (const link of links) link.isDead = true
+      // In one direction, a link dies with the first that should have gone there.
+      if (direction === 'both') for (const link of links) link.isDead = true
     },
     delay(milliseconds) {
       delayMs = milliseconds

@@ -85,7 +85,13 @@ export function consumerGroup(settings: GroupSettings): ConsumerGroup {
   async function claimed(): Promise<readonly Delivered[]> {
     const answer = await command(
       'xautoclaim',
-      ...[key, group, consumer, minIdleMs, claimFrom, 'COUNT', COUNT],
+      key,
+      group,
+      consumer,
+      minIdleMs,
+      claimFrom,
+      'COUNT',
+      COUNT,
     )
     const [next, entries, gone] = Array.isArray(answer) ? (answer as readonly unknown[]) : []
     claimFrom = typeof next === 'string' ? next : ORIGIN

@@ -11,7 +11,7 @@ export const ENTRY_ID: RegExp = /^\d{1,20}-\d{1,20}$/
 export const BLOCK_MS = 5_000
 /** So many entries are read at once: what a reader has in memory, however slow it is. */
 export const COUNT = 20
-const READY_MS = 3_000
+const READY_MS = 1_000
 /** The latest answer of a wait, and what an answer may take: less than the time after which a silent socket is dead. */
 const COMMAND_TIMEOUT_MS = 10_000
 

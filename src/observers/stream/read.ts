@@ -57,7 +57,13 @@ export async function* readStream(
     const call = patiently(settings)
     const foreign = foreignOnce()
     const numbers = writerNumbers(settings.from === 'start')
-    let { position, resumed } = await call(() => startAt(source, settings.from))
+    let resumed = typeof settings.from === 'string' ? undefined : settings.from
+    let position =
+      resumed !== undefined
+        ? source.before(resumed.entry)
+        : settings.from === 'start'
+          ? source.origin
+          : await call(() => source.last())
     for (;;) {
       const after = position
       const entries = await call(() => source.read(after))
@@ -173,15 +179,6 @@ export function patiently(
 // A function: it may have become so since it was looked at last.
 export function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true
-}
-
-async function startAt(
-  source: EntrySource,
-  from: ReadFrom,
-): Promise<{ position: string; resumed: Position | undefined }> {
-  if (from === 'now') return { position: await source.last(), resumed: undefined }
-  if (from === 'start') return { position: source.origin, resumed: undefined }
-  return { position: source.before(from.entry), resumed: from }
 }
 
 /** The entry that was read last is not there: when the stream begins after it, what followed it may be gone too. */

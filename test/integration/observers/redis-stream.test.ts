@@ -308,7 +308,7 @@ describe('readEvents', () => {
     ['a tag that is no string', { tags: { a: 1 } }, 'tags'],
     ['an unknown option', { block: 1 }, 'block'],
   ])('refuses %s', (_title, options, option) => {
-    expect(() => readEvents({ client, stream, ...options } as ReadEventsOptions)).toThrow(
+    expect(() => readEvents({ client, stream, ...options })).toThrow(
       `readEvents: option "${option}`,
     )
   })
