@@ -1,6 +1,6 @@
 /** An event as a log entry of pino's kind: flat fields, the same from every observer that writes such entries. */
 
-import type { PlainsightEvent } from '../events/event.ts'
+import type { LogEvent, PlainsightEvent } from '../events/event.ts'
 import type { SerializedError } from '../task/serialized-error.ts'
 
 /** Named fields; a field whose value is `undefined` is not there. Fresh for each event; nested values are the event's own. */
@@ -24,6 +24,7 @@ export interface LoggedError {
  * - `rootId` is left out when it is the task itself.
  */
 export function logFields(event: PlainsightEvent): LogFields {
+  if (event.type === 'task.log') return lineFields(event)
   // A spread copies in one step what a loop or a rest pattern copies in five; writers skip what is undefined.
   const fields: LogFields = { ...event, level: undefined, time: undefined }
   if ('taskId' in event) {
@@ -42,6 +43,32 @@ export function logFields(event: PlainsightEvent): LogFields {
     fields['name'] = undefined
     fields['taskName'] = event.name
   }
+  return fields
+}
+
+// The most frequent by far: only what is there, since writers look at each field that is not.
+function lineFields(event: LogEvent): LogFields {
+  const { type, seq, executorId, taskId, taskName, label, attempt, retriesUsed, status } = event
+  const { tags, queue, parentId, rootId, traceContext, context, extra, error } = event
+  const fields: LogFields = {
+    type,
+    seq,
+    executorId,
+    taskId,
+    taskName,
+    attempt,
+    retriesUsed,
+    status,
+    queue,
+  }
+  if (label !== undefined) fields['label'] = label
+  if (!isEmpty(tags)) fields['tags'] = tags
+  if (parentId !== undefined) fields['parentId'] = parentId
+  if (rootId !== taskId) fields['rootId'] = rootId
+  if (traceContext !== undefined) fields['traceContext'] = traceContext
+  if (context !== undefined) fields['context'] = context
+  if (extra !== undefined) fields['extra'] = extra
+  if (error !== undefined) fields['err'] = loggedError(error)
   return fields
 }
 

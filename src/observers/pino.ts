@@ -80,13 +80,13 @@ function log(logger: PinoLike, event: PlainsightEvent): void {
 // Events are frozen. A redaction that works in place would fail silently on them, and print the secret.
 function ownFields(event: PlainsightEvent): LogFields {
   const fields = logFields(event)
-  for (const name of ['tags', 'extra', 'context']) {
-    if (fields[name] !== undefined) fields[name] = thawed(fields[name] as object)
-  }
+  const { tags, extra, context, err, resultError } = fields
+  if (tags !== undefined) fields['tags'] = thawed(tags as object)
+  if (extra !== undefined) fields['extra'] = thawed(extra as object)
+  if (context !== undefined) fields['context'] = thawed(context as object)
   // These are fresh themselves, and have a prototype to keep.
-  for (const name of ['err', 'resultError']) {
-    if (fields[name] !== undefined) thawItems(fields[name] as Items)
-  }
+  if (err !== undefined) thawItems(err as Items)
+  if (resultError !== undefined) thawItems(resultError as Items)
   return fields
 }
 
