@@ -31,8 +31,9 @@ function sourceState(): string {
     })
     return status === 0 ? stdout.trim() : undefined
   }
-  // Of what is measured: writing the results down makes no other commit of it.
-  const commit = git('log', '-1', '--format=%h', '--', '../src')
+  // Of what is measured and of what measures: writing the results down makes no other commit of them.
+  const measured = ['--', '../src', '*.ts', 'package-lock.json']
+  const commit = git('log', '-1', '--format=%h', ...measured)
   if (commit === undefined || commit === '') return 'an unknown commit'
-  return git('status', '--porcelain', '--', '../src') === '' ? commit : `${commit}, changed`
+  return git('status', '--porcelain', ...measured) === '' ? commit : `${commit}, changed`
 }

@@ -1,6 +1,6 @@
 /** What the benchmarks write into Markdown pages: between markers, so that the rest of a page is its author's. */
 
-import { formatNumber, casesTable, targetsTable } from './markdown.ts'
+import { casesTable, formatNumber, table, targetsTable } from './markdown.ts'
 import type { Target } from './report.ts'
 import type { Result } from './results.ts'
 import { spreadOf } from './rounds.ts'
@@ -65,13 +65,22 @@ export function targetsText(results: ReadonlyMap<string, Result>): string {
   return texts.join('\n\n')
 }
 
-/** What the README says: the median of each of these ratios, met or not. */
-export function summaryText(results: ReadonlyMap<string, Result>, ids: readonly GoalId[]): string {
+/** What the README says: a chart, and each of these ratios beside its target, met or not. */
+export function summaryText(
+  results: ReadonlyMap<string, Result>,
+  { chart, ids }: { readonly chart: string; readonly ids: readonly GoalId[] },
+): string {
   const all = [...results.values()].flatMap(({ report }) => report.targets)
   const rows = ids.flatMap((id) => {
     const found = all.find((each) => each.id === id)
     if (found === undefined) return []
-    return [`| ${found.what} | ${formatNumber(spreadOf(found.values).median)} ${found.unit} |`]
+    const { what, bound, limit, unit, values } = found
+    const measured = `${formatNumber(spreadOf(values).median)} ${unit}`
+    return [[what, measured, `${bound === 'at least' ? '≥' : '≤'} ${limit} ${unit}`]]
   })
-  return ['| measured side by side, in one run | median |', '|---|---:|', ...rows].join('\n')
+  const parts = [table(['side by side, in one run', 'median', 'our target'], rows, 1)]
+  const drawn = results.get(chart)
+  if (drawn !== undefined)
+    parts.unshift(`![${drawn.report.title}: a bar chart](docs/charts/${chart}.svg)`)
+  return parts.join('\n\n')
 }

@@ -89,9 +89,18 @@ describe('the table of targets', () => {
 })
 
 describe('the summary', () => {
+  const results = new Map([['core', result]])
+
   it('has a row for each of its targets that was measured, met or not', () => {
-    const text = summaryText(new Map([['core', result]]), ['core: p-queue', 'log: unwanted'])
-    expect(text.split('\n').slice(2)).toEqual([`| ${GOALS['core: p-queue'].what} | 1.00 × |`])
+    const text = summaryText(results, { chart: 'sqlite', ids: ['core: p-queue', 'log: unwanted'] })
+    expect(text.split('\n').slice(2)).toEqual([
+      `| ${GOALS['core: p-queue'].what} | 1.00 × | ≥ 1.5 × |`,
+    ])
+  })
+
+  it('shows a chart that there is', () => {
+    const text = summaryText(results, { chart: 'core', ids: [] })
+    expect(text).toContain('![Core: tasks & memory: a bar chart](docs/charts/core.svg)')
   })
 })
 
