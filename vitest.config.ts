@@ -40,6 +40,22 @@ const config: ViteUserConfig = defineConfig({
           fileParallelism: false,
         },
       },
+      {
+        extends: true,
+        test: {
+          name: 'redis',
+          // What the unit tests promise on memory and SQLite, where no test turns the clock by hand: it would not wait
+          // for the answers of a server.
+          include: [
+            'test/unit/context/{current,bound-context}.test.ts',
+            'test/unit/executor/{edges,errors/revived,define/input,state/list,state/results}.test.ts',
+            'test/unit/executor/enqueue/{by-name,many,overrides,idempotency,bad-input}.test.ts',
+            'test/unit/executor/enqueue/{handle,children,back-pressure,tags-headers}.test.ts',
+          ],
+          env: { PLAINSIGHT_TEST_STORE: 'redis' },
+          testTimeout: 20_000,
+        },
+      },
       // One for each program from elsewhere, because scripts/run.mjs leaves out what this machine cannot have.
       ...['collector', 'prometheus', 'valkey'].map((name) => ({
         extends: true as const,

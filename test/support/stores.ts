@@ -12,16 +12,17 @@ import {
   type Executor,
   type ExecutorOptions,
 } from '../../src/index.ts'
+import { redisBackend } from '../../src/redis.ts'
 import { sqliteBackend } from '../../src/sqlite.ts'
 import { eventsOf, recorder } from './recorded.ts'
 
 export interface Store {
-  readonly name: 'memory' | 'sqlite'
+  readonly name: 'memory' | 'sqlite' | 'redis'
   /** A new, empty store; each call of the answer opens it, as another process would. */
   create(): () => Backend
 }
 
-export const stores: readonly Store[] = [
+const embedded: readonly Store[] = [
   {
     name: 'memory',
     create() {
@@ -38,6 +39,22 @@ export const stores: readonly Store[] = [
     },
   },
 ]
+
+/** With `PLAINSIGHT_TEST_STORE=redis`, as in the project `redis`, the same promises are tested on Redis. */
+export const stores: readonly Store[] =
+  process.env['PLAINSIGHT_TEST_STORE'] === 'redis' ? [await redisStore()] : embedded
+
+async function redisStore(): Promise<Store> {
+  const { freshPrefix, redisUrl } = await import('./shared-redis.ts')
+  const client = await redisUrl()
+  return {
+    name: 'redis',
+    create() {
+      const prefix = freshPrefix()
+      return () => redisBackend({ client, prefix, durability: 'ignore' })
+    },
+  }
+}
 
 /** As `recorded`, for one of several executors of a store: its events begin in the middle of others' tasks. */
 export function joined(options: ExecutorOptions = {}): {
