@@ -24,7 +24,7 @@ const V1 = JSON.parse(readFileSync(join(FIXTURES, 'v1.json'), 'utf8')) as {
   readonly counts: Readonly<Record<string, number>>
 }
 const ME: Owner = { executorId: 'me', now: V1.now }
-const PROGRAM = join(import.meta.dirname, 'sqlite-process-child.ts')
+const PROGRAM = join(import.meta.dirname, 'store-process-child.ts')
 const NAMES = ['send-mail', 'make-pdf', 'resize']
 
 let directory: string

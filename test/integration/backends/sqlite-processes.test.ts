@@ -17,7 +17,7 @@ import type { StoredRecord } from '../../../src/task/record.ts'
 import { startChild, type Child } from '../../support/child.ts'
 
 const ME: Owner = { executorId: 'me', now: NOW }
-const PROGRAM = join(import.meta.dirname, 'sqlite-process-child.ts')
+const PROGRAM = join(import.meta.dirname, 'store-process-child.ts')
 
 let directory: string
 let path: string

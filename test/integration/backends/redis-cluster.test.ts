@@ -1,0 +1,77 @@
+import { Cluster } from 'ioredis'
+import { expect, onTestFinished, test } from 'vitest'
+import { createExecutor, defineTask } from '../../../src/index.ts'
+import { redisBackend } from '../../../src/redis.ts'
+import { A, B, endOf, insertOne, newRecord, NOW } from '../../../src/testing/backend-cases/case.ts'
+import { waitFor } from '../../../src/testing/wait-for.ts'
+import { freePort } from '../../support/free-port.ts'
+import { adminOf, openBackend, testServer } from '../../support/redis-backends.ts'
+
+const SLOTS = 16_384
+
+/** Three masters that share the slots; a client for them. */
+async function testCluster(): Promise<Cluster> {
+  const nodes = await Promise.all(
+    [0, 1, 2].map(async () => {
+      const busPort = await freePort()
+      const cluster = ['--cluster-enabled', 'yes', '--cluster-port', `${busPort}`]
+      const server = await testServer({
+        args: [...cluster, '--save', '', '--cluster-node-timeout', '2000'],
+      })
+      return { server, busPort, admin: adminOf(server) }
+    }),
+  )
+  for (const [index, { admin }] of nodes.entries()) {
+    const from = Math.ceil((index * SLOTS) / nodes.length)
+    const to = Math.ceil(((index + 1) * SLOTS) / nodes.length) - 1
+    await admin.call('CLUSTER', ['ADDSLOTSRANGE', from, to])
+    for (const { server, busPort } of nodes) {
+      await admin.call('CLUSTER', ['MEET', '127.0.0.1', server.port, busPort])
+    }
+  }
+  for (const { admin } of nodes) {
+    await waitFor(
+      async () => {
+        const info = String(await admin.call('CLUSTER', ['INFO']))
+        return info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3')
+      },
+      { what: 'the cluster', timeout: '20s' },
+    )
+  }
+  const cluster = new Cluster(nodes.map(({ server }) => ({ host: '127.0.0.1', port: server.port })))
+  onTestFinished(() => cluster.disconnect())
+  return cluster
+}
+
+test('a cluster keeps all of a prefix in one slot, and prefixes in different nodes work alike', async () => {
+  const client = await testCluster()
+  for (const prefix of ['one', 'two', 'three', 'four']) {
+    const backend = await openBackend({ client, prefix })
+    const other = await openBackend({ client, prefix }, B)
+    const tags = { plan: 'pro' }
+    const stored = await insertOne(backend, newRecord(A, { tags, parentId: 'p' }))
+    const unowned = await insertOne(other, newRecord(null, { tags }))
+    const [claimed] = await backend.claim(A, { names: ['send-mail'], limit: 9, dueBefore: NOW })
+    expect(claimed?.spec.id).toBe(unowned.spec.id)
+    expect(await backend.update([endOf(stored)])).toEqual(['ok'])
+    const list = await other.queries?.list({ tags, limit: 9, order: 'oldest' })
+    expect(list?.records.map(({ spec }) => spec.id)).toEqual([stored.spec.id, unowned.spec.id])
+    expect(await other.sweep({ endedBefore: NOW + 9, maxFinished: 9, limit: 9, now: NOW })).toBe(1)
+  }
+})
+
+test('executors work through a cluster, and hear of work of each other at once', async () => {
+  const client = await testCluster()
+  const task = defineTask({ name: 'add', run: ({ a, b }: { a: number; b: number }) => a + b })
+  const backend = (): ReturnType<typeof redisBackend> =>
+    redisBackend({ client, prefix: 'shared', durability: 'ignore' })
+  const worker = createExecutor({ tasks: [task], backend: backend(), observers: [] })
+  const web = createExecutor({ tasks: [task], backend: backend(), observers: [], work: false })
+  onTestFinished(async () => {
+    await web.close()
+    await worker.close()
+  })
+  await Promise.all([worker.start(), web.start()])
+  const handle = await web.enqueue(task, { a: 2, b: 3 })
+  expect(await handle.result()).toBe(5)
+})
