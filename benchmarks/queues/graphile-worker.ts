@@ -1,4 +1,5 @@
-import { Logger, makeWorkerUtils, run, type RunnerOptions } from 'graphile-worker'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Logger, makeWorkerUtils, run, type RunnerOptions, type WorkerUtils } from 'graphile-worker'
 import type { Mail } from '../mail.ts'
 import { Countdown, type OpenQueue } from './queue.ts'
 
@@ -49,10 +50,24 @@ export function graphileWorker(url: string, { localQueue }: GraphileWay = {}): O
       },
       finished: (count) => done.reach(count),
       async close() {
+        // It does not wait for what it writes about jobs that have ended: to delete them.
+        await untilEmpty(utils, schema)
         await runner?.stop()
         await utils.withPgClient((client) => client.query(`DROP SCHEMA ${schema} CASCADE`))
         await utils.release()
       },
     }
+  }
+}
+
+async function untilEmpty(utils: WorkerUtils, schema: string): Promise<void> {
+  const until = performance.now() + 10_000
+  const count = `SELECT count(*)::int AS left FROM ${schema}.jobs`
+  for (;;) {
+    const { rows } = await utils.withPgClient((client) => client.query<{ left: number }>(count))
+    const left = rows[0]?.left ?? 0
+    if (left === 0) return
+    if (performance.now() > until) throw new Error(`graphile-worker: ${left} jobs are left`)
+    await sleep(10)
   }
 }
