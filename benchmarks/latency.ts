@@ -59,7 +59,8 @@ export const latency: Subject = {
         `${SECONDS} s per round, the first ${SETTLING_S} s not counted. The clock runs from the call of enqueue to the first line of the body, in one ` +
           'process; with SQLite a body starts when its record says so on disk. BullMQ with one worker; pg-boss woken by LISTEN/NOTIFY, ' +
           'graphile-worker without localQueue: both as is best for latency. ' +
-          `plainjob asks its file every ${POLL_MS} ms (by default each second).`,
+          `plainjob asks its file every ${POLL_MS} ms (by default each second). ` +
+          'A median far above a millisecond says that a queue did not keep up with the rate.',
       ],
     }
   },
