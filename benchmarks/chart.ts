@@ -14,8 +14,8 @@ const HEAD = 62
 const FOOT = 66
 const VALUE_ROOM = 76
 /** A guess, on the wide side: fonts differ. */
-const CHARACTER = 7.2
-const MAX_LABEL = 400
+const CHARACTER = 7
+const MAX_LABEL = 420
 
 /** A halo keeps text apart from the lines behind it. */
 const STYLE = `
@@ -29,6 +29,7 @@ text{fill:#1f2328;stroke:#fff;stroke-width:3px;paint-order:stroke;stroke-linejoi
 .ours{fill:#0969da}
 .rival{fill:#8c959f}
 .whisker{stroke:#1f2328;stroke-width:1.5;fill:none}
+.halo{stroke:#fff;stroke-width:6}
 .target{stroke:#bc4c00;stroke-width:2;stroke-dasharray:4 3}
 @media (prefers-color-scheme:dark){
 .panel{fill:#0d1117;stroke:#3d444d}
@@ -39,6 +40,7 @@ text{fill:#f0f6fc;stroke:#0d1117}
 .ours{fill:#388bfd}
 .rival{fill:#6e7681}
 .whisker{stroke:#f0f6fc}
+.halo{stroke:#0d1117}
 .target{stroke:#f0883e}
 }`
 
@@ -64,7 +66,7 @@ export function chartOf(report: Report, ownVersion: string): string {
   const rows = rowsOf(report, ownVersion)
   const scale = scaleOf(rows)
   const hasMarks = rows.some(({ marks }) => marks.length > 0)
-  const longest = Math.max(...rows.map(({ series }) => labelLength(series)))
+  const longest = Math.max(...rows.map(({ series, isOurs }) => labelLength(series, isOurs)))
   const left = PADDING + Math.min(longest * CHARACTER, MAX_LABEL) + 12
   const width = WIDTH - left - VALUE_ROOM - PADDING
   const bottom = HEAD + rows.length * ROW
@@ -128,12 +130,15 @@ function barOf(
       ? ''
       : `<tspan class="muted" dx="6">${escape(series.version)}</tspan>`
   return [
-    `<text${isOurs ? ' class="name"' : ''} x="${round(left - 10)}" y="${middle + 4.5}" text-anchor="end">${escape(labelText(series.name))}${version}</text>`,
+    `<text${isOurs ? ' class="name"' : ''} x="${round(left - 10)}" y="${middle + 4.5}" text-anchor="end">${escape(labelText(series))}${version}</text>`,
     `<rect class="${isOurs ? 'ours' : 'rival'}" x="${from}" y="${middle - BAR / 2}" width="${round(Math.max(to - from, 1))}" height="${BAR}" rx="2"/>`,
     min === max ? '' : `<path class="whisker" d="M${x(min)} ${middle - 4}v8m0-4H${x(max)}m0-4v8"/>`,
-    ...marks.map(
-      (mark) =>
-        `<line class="target" x1="${x(mark)}" y1="${top + 2}" x2="${x(mark)}" y2="${top + ROW - 2}"/>`,
+    // On a bar a dashed line is hard to see without its halo.
+    ...marks.flatMap((mark) =>
+      ['halo', 'target'].map(
+        (kind) =>
+          `<line class="${kind}" x1="${x(mark)}" y1="${top + 2}" x2="${x(mark)}" y2="${top + ROW - 2}"/>`,
+      ),
     ),
     `<text${isOurs ? ' class="name"' : ''} x="${round(end)}" y="${middle + 4.5}">${formatNumber(median)}</text>`,
   ]
@@ -188,13 +193,14 @@ function tickText(value: number): string {
   return value.toLocaleString('en', { notation: 'compact', maximumSignificantDigits: 3 })
 }
 
-function labelLength({ name, version }: Series): number {
-  return labelText(name).length + (version === undefined ? 0 : version.length + 1)
+function labelLength(series: Series, isOurs: boolean): number {
+  const { version } = series
+  return labelText(series).length + (version === undefined || isOurs ? 0 : version.length + 1)
 }
 
 /** What does not fit beside the bars is cut: the table has the whole name. */
-function labelText(name: string): string {
-  const most = Math.floor(MAX_LABEL / CHARACTER) - 8
+function labelText({ name, version }: Series): string {
+  const most = Math.floor(MAX_LABEL / CHARACTER) - (version?.length ?? 0)
   return name.length <= most ? name : `${name.slice(0, most - 1)}…`
 }
 

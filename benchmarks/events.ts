@@ -18,7 +18,7 @@ const UNOBSERVED = 'an event, nobody observes'
 const ONE = 'an event, one observer'
 const LOG = 'taskLog(message, extra), one observer'
 const EMPTY_EMIT = 'eventemitter3, emit without a listener'
-const EMIT = 'eventemitter3, an object of as many fields, one listener'
+const EMIT = 'eventemitter3, an object, one listener'
 
 export const events: Subject = {
   title: 'Events: what one costs',
@@ -41,7 +41,7 @@ export const events: Subject = {
     logged('taskLog(message, extra), three observers', 3),
     emitted(EMPTY_EMIT, 0),
     emitted(EMIT, 1),
-    emitted('eventemitter3, an object of as many fields, three listeners', 3),
+    emitted('eventemitter3, an object, three listeners', 3),
   ],
   report(series) {
     const emptyEmit = find(series, EMPTY_EMIT)

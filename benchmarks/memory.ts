@@ -52,7 +52,7 @@ export const memory: Subject = {
       series,
       reference: rival,
       chart: {
-        series: series.filter(({ name }) => name !== LEFT),
+        series: series.filter(({ name }) => name !== ON_SQLITE && name !== LEFT),
         unit: 'bytes of heap for each waiting task',
       },
       targets: [

@@ -33,9 +33,9 @@ const EVENTS = TASKS * (LINES + 3)
 const CONCURRENCY = 100
 const NOTHING = 'plainsight, an observer that does nothing'
 const OURS = 'plainsight, redisStreamObserver'
-const BY_HAND = 'an XADD for each event, pipelined by turn'
+const BY_HAND = 'an XADD for each, pipelined'
 const WALL = 'added'
-const CPU = 'added, time of our processor'
+const CPU = 'added, our processor'
 
 let services: Services | undefined
 
