@@ -1,6 +1,5 @@
 /** Writes events to a Redis stream: batched, bounded, and each of them once. */
 
-import { InvalidOptionsError } from '../task/errors.ts'
 import {
   checkBound,
   observerFilter,
@@ -10,6 +9,7 @@ import {
 } from './observer-options.ts'
 import { checkPlace, DEFAULT_STREAM, type RedisStreamPlace } from './redis-stream/place.ts'
 import { redisSink } from './redis-stream/sink.ts'
+import { checkMaxLen } from './stream/max-len.ts'
 import { streamObserver, type StreamObserver } from './stream/observer.ts'
 
 /** Options of {@link redisStreamObserver}. */
@@ -55,9 +55,4 @@ export function redisStreamObserver(options: RedisStreamObserverOptions): Stream
     maxDelayMs: MAX_DELAY_MS,
     open: () => redisSink(client, stream, maxLen, WHERE),
   })
-}
-
-function checkMaxLen(maxLen: unknown, where: string): void {
-  if (maxLen === Infinity || (Number.isSafeInteger(maxLen) && (maxLen as number) >= 1)) return
-  throw new InvalidOptionsError('maxLen', 'an integer from 1, or Infinity', maxLen, where)
 }

@@ -19,7 +19,7 @@ export interface ImportLine {
 interface Floor {
   /** Folders, entirely; or single files of a folder. */
   readonly ours: readonly string[]
-  /** `'any'` leaves out node:sqlite, which has a folder of its own. */
+  /** `'any'` leaves out node:sqlite, which has folders of its own. */
   readonly builtins: 'any' | readonly string[]
 }
 
@@ -51,16 +51,17 @@ const floors: Readonly<Record<string, Floor>> = {
 }
 
 /** Packages, and built-in modules that not every file may load: which files may, and whether only as a type. */
-const packages: Readonly<Record<string, { readonly where: string; readonly typeOnly?: boolean }>> =
-  {
-    eventemitter3: { where: 'events/bus.ts' },
-    pino: { where: 'observers', typeOnly: true },
-    '@opentelemetry/api': { where: 'observers/otel' },
-    '@opentelemetry/instrumentation': { where: 'observers/otel', typeOnly: true },
-    '@opentelemetry/sdk-node': { where: 'observers/otel/start-telemetry.ts' },
-    'node:sqlite': { where: 'backends/sqlite' },
-    ioredis: { where: 'connections' },
-  }
+const packages: Readonly<
+  Record<string, { readonly where: string | readonly string[]; readonly typeOnly?: boolean }>
+> = {
+  eventemitter3: { where: 'events/bus.ts' },
+  pino: { where: 'observers', typeOnly: true },
+  '@opentelemetry/api': { where: 'observers/otel' },
+  '@opentelemetry/instrumentation': { where: 'observers/otel', typeOnly: true },
+  '@opentelemetry/sdk-node': { where: 'observers/otel/start-telemetry.ts' },
+  'node:sqlite': { where: ['backends/sqlite', 'observers/sqlite-stream'] },
+  ioredis: { where: 'connections' },
+}
 
 export function importLines(from: string, source: string): readonly ImportLine[] {
   const { program, module, errors } = parseSync(from, source, { lang: 'ts' })
@@ -145,8 +146,9 @@ function outsideProblem(line: ImportLine, floor: Floor | undefined): string | un
 
   const rule = packages[line.specifier]
   if (rule !== undefined) {
-    const inside = line.from === rule.where || line.from.startsWith(`${rule.where}/`)
-    if (!inside) return `only ${rule.where} may`
+    const places = [rule.where].flat()
+    if (!places.some((place) => line.from === place || line.from.startsWith(`${place}/`)))
+      return `only ${places.join(' and ')} may`
     return rule.typeOnly === true && !line.typeOnly ? 'only as a type' : undefined
   }
   if (!isBuiltin) return 'no rule names this package'

@@ -11,7 +11,7 @@ import type {
 } from '../backend.ts'
 import { createListeners } from '../listeners.ts'
 import { GROUP_ROWS } from './commit-queue.ts'
-import { isOfOneCall } from './failure.ts'
+import { isOfOneCall } from '../../connections/sqlite-failure.ts'
 import type { Insert } from './insert.ts'
 import { createMembers } from './members.ts'
 import { checkSettings, type SqliteBackendOptions } from './options.ts'

@@ -3,7 +3,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { BackendUnavailableError } from '../../task/errors.ts'
 import type { Counts } from './counts.ts'
-import { isBusy, refusal, unavailable } from './failure.ts'
+import { isBusy, refusal, unavailable } from '../../connections/sqlite-failure.ts'
 
 export interface CommitQueue {
   /**

@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { isBusy, refusal, unavailable } from './failure.ts'
+import { isBusy, refusal, unavailable } from '../../connections/sqlite-failure.ts'
 import type { SqliteSettings } from './options.ts'
 import { bringUpToDate, pragma, schemaState } from './schema.ts'
 

@@ -2,7 +2,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import type { CommitQueue } from './commit-queue.ts'
-import { refusal } from './failure.ts'
+import { refusal } from '../../connections/sqlite-failure.ts'
 
 export interface Lease {
   /** For use in a transaction, in which it is looked up once. */

@@ -2,7 +2,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import type { Owner } from '../backend.ts'
-import { refusal } from './failure.ts'
+import { refusal } from '../../connections/sqlite-failure.ts'
 import type { SqliteSettings } from './options.ts'
 import { lockPath, takeLock, type OwnerLock } from './owner-lock.ts'
 import { removeStaleLocks } from './stale-locks.ts'

@@ -7,7 +7,7 @@ import { hash } from 'node:crypto'
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { isBusy } from './failure.ts'
+import { isBusy } from '../../connections/sqlite-failure.ts'
 
 export interface OwnerLock {
   /** Removes the file and lets go. */

@@ -1,7 +1,7 @@
 /** The tables, and how a file is recognised as one of ours and brought up to date. */
 
 import type { DatabaseSync } from 'node:sqlite'
-import { refusal } from './failure.ts'
+import { refusal } from '../../connections/sqlite-failure.ts'
 import { MIGRATIONS } from './migrations.ts'
 
 /** `PRAGMA application_id`: "plst" in ASCII. */

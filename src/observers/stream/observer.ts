@@ -97,7 +97,7 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
     begin()
     let at = from
     try {
-      while (at < batch.length || uncertain !== undefined) {
+      while (at < batch.length || uncertain !== undefined || hasLastWord(batch.length)) {
         const call = (uncertain ??= packNext(batch, at, delivery))
         const answer = (sink as EntrySink).append(packer.writer, call.entries)
         if (answer instanceof Promise) return storeAsync(batch, at, delivery, call, answer)
@@ -107,6 +107,12 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
       return failed(error, delivery)
     }
     return told()
+  }
+
+  /** Nothing waits that could tell what is missing. */
+  function hasLastWord(underWay: number): boolean {
+    const { dropped, queued } = buffer.counts()
+    return dropped > droppedTold && queued === underWay
   }
 
   async function storeAsync(
@@ -162,11 +168,14 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
     if (!isOpen || sink === undefined) return
     const ending = sink
     try {
-      const dropped = buffer.counts().dropped - droppedTold
-      // With a call undecided nobody can say what is missing; and nobody has answered for 1.5 s.
-      if (dropped > 0 && uncertain === undefined) {
-        const { entries } = packer.pack([], 0, dropped, () => {})
-        await within(LAST_WORD_MS, () => ending.append(packer.writer, entries))
+      // With events undecided nobody can say what is missing; and nobody has answered for 1.5 s.
+      if (uncertain === undefined || uncertain.events === 0) {
+        const dropped = buffer.counts().dropped - droppedTold
+        const entries = [...(uncertain?.entries ?? [])]
+        if (dropped > 0) entries.push(...packer.pack([], 0, dropped, () => {}).entries)
+        if (entries.length > 0) {
+          await within(LAST_WORD_MS, () => ending.append(packer.writer, entries))
+        }
       }
     } finally {
       isOpen = false

@@ -1,6 +1,6 @@
 /** What SQLite's error codes mean to the executor, and what its user can do about them. */
 
-import { BackendUnavailableError, type BackendErrorReason } from '../../task/errors.ts'
+import { BackendUnavailableError, type BackendErrorReason } from '../task/errors.ts'
 
 /** Primary result codes; an extended code holds its primary one in the low byte. Source: sqlite.org/rescode.html */
 const BUSY = 5
