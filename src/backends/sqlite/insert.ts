@@ -1,6 +1,6 @@
 /** Inserting records: all of a call or none, each with the next position. */
 
-import type { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { TaskSpec } from '../../task/record.ts'
 import { isTerminal } from '../../task/status.ts'
 import type { InsertResult, NewRecord } from '../backend.ts'
@@ -11,6 +11,7 @@ import type { Counts } from './counts.ts'
 import { createCreationClock } from './creation-order.ts'
 import { createKeys } from './keys.ts'
 import type { Lease } from './lease.ts'
+import { addPlainRow, createPlainRows, isPlain, PLAIN_ROWS } from './plain-rows.ts'
 import { specText, tagsText, tagText } from '../spec-text.ts'
 import { heldNumber, stateText, statusNumber } from '../state-text.ts'
 
@@ -52,6 +53,7 @@ export function createInsert(
   const savepoint = db.prepare('SAVEPOINT batch')
   const undo = db.prepare('ROLLBACK TO batch')
   const release = db.prepare('RELEASE batch')
+  const plainRows = createPlainRows(db)
   const keys = createKeys(db)
   const creation = createCreationClock(db, queue)
   // Which specs came before, to tell a repeated insert from another record of the same id.
@@ -160,11 +162,52 @@ export function createInsert(
   }
 
   function each(records: readonly NewRecord[]): readonly InsertResult[] {
-    return records.map((record) => {
-      const result = insertOne(record)
+    const results: InsertResult[] = []
+    for (let at = 0; at < records.length; at += PLAIN_ROWS) {
+      const chunk = records.slice(at, at + PLAIN_ROWS)
+      const isFull = chunk.length === PLAIN_ROWS
+      results.push(...((isFull && chunk.every(isPlain) && together(chunk)) || chunk.map(eachOne)))
+    }
+    return results
+  }
+
+  function eachOne(record: NewRecord): InsertResult {
+    const result = insertOne(record)
+    inserted(record, result)
+    return result
+  }
+
+  /** Plain records by one statement; `undefined`, with nothing done, when each needs a look. */
+  function together(records: readonly NewRecord[]): readonly InsertResult[] | undefined {
+    const values: SQLInputValue[] = []
+    const texts: string[] = []
+    for (const { spec, state } of records) {
+      const text = specText(spec)
+      const owner = state.owner === null ? null : ownerNumber(state.owner)
+      if (text.length > MAX_INLINE_SPEC || (owner !== null && !lease.stands(owner)))
+        return undefined
+      texts.push(text)
+      addPlainRow(values, nextSeq(), spec, state, owner, text)
+    }
+    const first = lastSeq - records.length + 1
+    const areAllIn = plainRows.insert(values) === records.length
+    return records.map((record, index) => {
+      const own = { type: 'inserted', position: first + index } as const
+      const result = areAllIn ? own : foundOr(own, record.spec, texts[index] ?? '')
       inserted(record, result)
       return result
     })
+  }
+
+  /** `own` when the record went in at that position, else what stood in its way. */
+  function foundOr(
+    own: InsertResult & { readonly type: 'inserted' },
+    spec: TaskSpec,
+    text: string,
+  ): InsertResult {
+    const row = selectSame.get(spec.id) as { seq: number } | undefined
+    if (row?.seq === own.position) return own
+    return findSame(spec, text) ?? { type: 'duplicate', id: spec.id }
   }
 
   return {

@@ -39,6 +39,13 @@ export function createSweep(db: DatabaseSync, counts: Counts): Sweep {
   const removeCancel = db.prepare('DELETE FROM cancels WHERE seq = ?')
   const removeKey = db.prepare('DELETE FROM keys WHERE key = ? AND seq = ? AND held_until <= ?')
   const orphanKey = db.prepare('UPDATE keys SET orphan = 1 WHERE key = ? AND seq = ?')
+  // Most sweeps find nothing to do, and these say so at a tenth of the cost.
+  const hasExpired = db.prepare(
+    `SELECT ${TERMINAL.map(() => `EXISTS (${part})`).join(' OR ')} AS has`,
+  )
+  const hasExpiredKeys = db.prepare(
+    'SELECT EXISTS (SELECT 1 FROM keys WHERE orphan = 1 AND held_until <= ?) AS has',
+  )
   const expireKeys = db.prepare(`DELETE FROM keys WHERE key IN
     (SELECT key FROM keys WHERE orphan = 1 AND held_until <= ? ORDER BY held_until LIMIT ?)`)
   const keepLastSeq = db.prepare(`UPDATE meta SET value = max(value, (SELECT max(seq) FROM tasks))
@@ -58,14 +65,15 @@ export function createSweep(db: DatabaseSync, counts: Counts): Sweep {
   }
 
   return ({ status = TERMINAL, endedBefore, maxFinished, limit, now }) => {
-    expireKeys.run(now, limit)
+    if (isTrue(hasExpiredKeys.get(now))) expireKeys.run(now, limit)
     const numbers = [...new Set(status.filter(isTerminal))].map(statusNumber)
     const surplus = counts.of(numbers) - maxFinished
-    const oldestBefore = (instant: number, count: number): readonly Ended[] => {
-      const legs = TERMINAL.flatMap((_, index) => [numbers[index] ?? -1, instant])
-      return oldest.all(...legs, count) as unknown as Ended[]
-    }
-    // Either are the oldest of all, so the longer list has the shorter in it. Most sweeps find neither.
+    const legsTo = (instant: number): number[] =>
+      TERMINAL.flatMap((_, index) => [numbers[index] ?? -1, instant])
+    if (surplus <= 0 && !isTrue(hasExpired.get(...legsTo(endedBefore)))) return 0
+    const oldestBefore = (instant: number, count: number): readonly Ended[] =>
+      oldest.all(...legsTo(instant), count) as unknown as Ended[]
+    // Either are the oldest of all, so the longer list has the shorter in it.
     const expired = oldestBefore(endedBefore, limit)
     const count = Math.min(surplus, limit)
     const victims = expired.length >= count ? expired : oldestBefore(Infinity, count)
@@ -75,6 +83,10 @@ export function createSweep(db: DatabaseSync, counts: Counts): Sweep {
     for (const { seq } of victims) remove(seq, now)
     return victims.length
   }
+}
+
+function isTrue(row: unknown): boolean {
+  return (row as { has: number }).has === 1
 }
 
 function tagsOf(json: string): string[] {

@@ -199,10 +199,24 @@ export const insertCases: readonly BackendCase[] = [
       if (backend.insertEach === undefined) return
       await backend.open(A)
       const { spec } = await insertOne(backend, newRecord(A))
-      const records = [newRecord(A), newRecord(A, { id: spec.id }), newRecord(), newRecord(A)]
+      const tagged = newRecord(A, { tags: { plan: 'pro' } })
+      const twin = newRecord(A, { id: 'twin' })
+      const records = [
+        newRecord(A),
+        newRecord(A, { id: spec.id }),
+        newRecord(),
+        twin,
+        newRecord(A, { id: 'twin' }),
+        ...Array.from({ length: 10 }, () => newRecord(A)),
+        tagged,
+        newRecord(A),
+        ...Array.from({ length: 10 }, () => newRecord()),
+      ]
+      const outside = new Set([1, 4])
       const answer = await backend.insertEach(records)
       const kinds = answer.map((result) => ('type' in result ? result.type : result.reason))
-      equal(kinds, ['inserted', 'duplicate', 'inserted', 'inserted'], 'the answer')
+      const expected = records.map((_, index) => (outside.has(index) ? 'duplicate' : 'inserted'))
+      equal(kinds, expected, 'the answer')
       const positions = answer.flatMap((result) =>
         'type' in result && result.type === 'inserted' ? [result.position] : [],
       )
@@ -212,12 +226,12 @@ export const insertCases: readonly BackendCase[] = [
         'positions, which grow',
       )
       for (const [index, record] of records.entries()) {
-        if (index === 1) continue
+        if (outside.has(index)) continue
         const stored = await backend.get(record.spec.id)
         equal([stored?.spec, stored?.state], [record.spec, record.state], `record ${index}`)
       }
       equal(await backend.insertEach(records), answer, 'the repeated answer')
-      equal((await backend.owned(A)).length, 3, 'records of the owner')
+      equal((await backend.owned(A)).length, 15, 'records of the owner')
       equal(await backend.insertEach([]), [], 'an insert of nothing')
     },
   },
