@@ -29,7 +29,7 @@ let missing: readonly string[] = []
 export const python: Subject = {
   title: 'The seeds: Python task queues on the same work',
   isolated: true,
-  rounds: 5,
+  rounds: 3,
   warmUps: 1,
   async prepare() {
     services = await startServices(['redis'])

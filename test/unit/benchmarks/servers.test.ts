@@ -9,7 +9,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { postgresArguments } from '../../../benchmarks/servers/postgres.ts'
 import {
   findProgram,
@@ -17,7 +17,7 @@ import {
   startServer,
 } from '../../../benchmarks/servers/program.ts'
 import { redisArguments } from '../../../benchmarks/servers/redis.ts'
-import { leftOut } from '../../../benchmarks/servers/services.ts'
+import { leftOut, startServices, urlOf } from '../../../benchmarks/servers/services.ts'
 
 describe('findProgram', () => {
   const place = { variable: 'SAMPLE_BIN', install: 'apt-get install sample' }
@@ -142,6 +142,10 @@ describe('startServer', () => {
 describe('the servers', () => {
   const running = { directory: '/data', port: 4711 }
 
+  afterEach(() => {
+    vi.unstubAllEnvs()
+  })
+
   it('listen on loopback only', () => {
     expect(redisArguments('none', running).join(' ')).toContain('--bind 127.0.0.1')
     expect(postgresArguments(running)).toContain('listen_addresses=127.0.0.1')
@@ -159,6 +163,17 @@ describe('the servers', () => {
 
   it('leave PostgreSQL as durable as initdb makes it', () => {
     expect(postgresArguments(running).join(' ')).not.toMatch(/fsync|synchronous_commit/)
+  })
+
+  it('that this machine does not have are left out, with a line on how to get them', async () => {
+    vi.stubEnv('REDIS_SERVER_BIN', '/nowhere/redis-server')
+    const services = await startServices(['redis', 'redisAlways'])
+    expect(urlOf('redis')).toBeUndefined()
+    expect(services.versions).toEqual([])
+    expect(services.missing).toEqual([
+      'what takes Redis: REDIS_SERVER_BIN is /nowhere/redis-server, which cannot be executed',
+    ])
+    await services.stop()
   })
 
   it('that are missing are named in the report', () => {
