@@ -12,7 +12,7 @@ import { createFinishedRows } from './memory/finished.ts'
 import { createKeys } from './memory/keys.ts'
 import { createOwners } from './memory/owners.ts'
 import { rowQueries } from './memory/query.ts'
-import { addChunk, extrasOf, hasChunk, snapshot, type Row } from './memory/row.ts'
+import { addChunk, extrasOf, hasChunk, Row, snapshot } from './memory/row.ts'
 import { RowTable } from './memory/table.ts'
 import { createUnownedRows, isClaimable } from './memory/unowned.ts'
 
@@ -67,7 +67,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   function add(record: NewRecord): InsertResult {
     const { spec, state, key } = record
     const position = rows.lastPosition + 1
-    const row: Row = { position, spec, state, nextFinished: undefined, extras: undefined }
+    const row = new Row(position, spec, state)
     rows.add(row)
     if (key !== undefined) keys.hold(spec.name, key, spec.id)
     if (spec.retryOf !== undefined) {

@@ -118,6 +118,56 @@ export function newRecord(
   )
 }
 
+// Records begin as copies of these: where literals of their own live long, V8 makes all later ones in the old generation,
+// and each record that goes costs a full collection its part.
+const EMPTY_SPEC: TaskSpec = {
+  id: '',
+  name: '',
+  label: undefined,
+  queue: '',
+  priority: 0,
+  source: 'api',
+  tags: {},
+  headers: {},
+  inputJson: undefined,
+  createdAt: 0,
+  expiresAt: undefined,
+  retries: 0,
+  requeueOnInterrupt: false,
+  shield: false,
+  parentId: undefined,
+  rootId: '',
+  retryOf: undefined,
+  idempotencyKey: undefined,
+  traceContext: undefined,
+  context: undefined,
+  options: undefined,
+  localOptions: undefined,
+}
+const FIRST_STATE: TaskState = {
+  status: 'pending',
+  owner: null,
+  fence: 0,
+  starts: 0,
+  recoveries: 0,
+  crashes: 0,
+  dueAt: 0,
+  startedAt: undefined,
+  endedAt: undefined,
+  waitMs: undefined,
+  durationMs: undefined,
+  resultJson: undefined,
+  resultError: undefined,
+  error: undefined,
+  reason: undefined,
+  cancelledBy: undefined,
+  hold: undefined,
+  attemptEndedAt: undefined,
+  worker: undefined,
+  facts: undefined,
+  history: undefined,
+}
+
 function assemble(
   core: Core,
   registered: Registered,
@@ -136,6 +186,7 @@ function assemble(
   const kept = call === undefined ? undefined : storedOptions(call)
   const expiresMs = options.expiresMs
   const spec: TaskSpec = {
+    ...EMPTY_SPEC,
     id,
     name,
     label: labelOf(options, inputJson),
@@ -161,27 +212,10 @@ function assemble(
   }
   const isScheduled = dueAt > now
   const state: TaskState = {
+    ...FIRST_STATE,
     status: isScheduled ? 'scheduled' : 'pending',
     owner: core.options.work ? core.id : null,
-    fence: 0,
-    starts: 0,
-    recoveries: 0,
-    crashes: 0,
     dueAt: isScheduled ? dueAt : now,
-    startedAt: undefined,
-    endedAt: undefined,
-    waitMs: undefined,
-    durationMs: undefined,
-    resultJson: undefined,
-    resultError: undefined,
-    error: undefined,
-    reason: undefined,
-    cancelledBy: undefined,
-    hold: undefined,
-    attemptEndedAt: undefined,
-    worker: undefined,
-    facts: undefined,
-    history: undefined,
   }
   const key =
     call?.idempotencyKey === undefined ? undefined : keyOf(call, inputJson, now, name, origin)

@@ -10,13 +10,21 @@ import type {
 } from '../../task/record.ts'
 import type { LogPatch } from '../backend.ts'
 
-export interface Row {
+// A class: literals of a place whose objects live long are made in the old generation by V8, where each one that goes waits
+// for a full collection.
+export class Row {
   readonly position: number
   readonly spec: TaskSpec
   state: TaskState
   /** The next of the finished rows, in the order in which they ended. */
-  nextFinished: Row | undefined
-  extras: RowExtras | undefined
+  nextFinished: Row | undefined = undefined
+  extras: RowExtras | undefined = undefined
+
+  constructor(position: number, spec: TaskSpec, state: TaskState) {
+    this.position = position
+    this.spec = spec
+    this.state = state
+  }
 }
 
 /** What most records never have. */

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Row } from '../../../src/backends/memory/row.ts'
+import { Row } from '../../../src/backends/memory/row.ts'
 import { RowTable } from '../../../src/backends/memory/table.ts'
 
 function rowAt(position: number): Row {
   const spec = { id: `id-${position}` } as Row['spec']
-  return { position, spec, state: {} as Row['state'], nextFinished: undefined, extras: undefined }
+  return new Row(position, spec, {} as Row['state'])
 }
 
 describe('RowTable', () => {
