@@ -330,8 +330,8 @@ export interface Backend {
   onUnowned?(listener: () => void): () => void
 
   /**
-   * Calls `listener` with what no call is refused for and the user should know, such as a server that keeps nothing on
-   * its disk: the executor publishes it as `backend.error`. Answers a function that ends it.
+   * Calls `listener` with what `open` finds that is no reason to refuse, and that the user should know, such as a server
+   * that keeps nothing on its disk: the executor publishes it as `backend.error`. Answers a function that ends it.
    */
   onWarning?(listener: (warning: BackendUnavailableError) => void): () => void
 

@@ -8,7 +8,11 @@ import { createBus, subscriberName } from '../events/bus.ts'
 import { executorEvent } from '../events/executor-event.ts'
 import { checkConcurrency } from '../task/definition.ts'
 import type { EnqueueOptions, TaskHandle } from '../task/enqueue-options.ts'
-import { ExecutorClosedError, InvalidOptionsError } from '../task/errors.ts'
+import {
+  type BackendUnavailableError,
+  ExecutorClosedError,
+  InvalidOptionsError,
+} from '../task/errors.ts'
 import { jsonCopy } from '../task/json.ts'
 import { createTimerQueue } from '../task/timer-queue.ts'
 import type { Executor } from './api.ts'
@@ -188,11 +192,15 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     return starting
   }
 
+  // What the store said while it was opened: nobody could hear it yet.
+  const warnings: BackendUnavailableError[] = []
+
   async function open(): Promise<void> {
     core.phase = 'starting'
     await callStore(core, 'persist', 'open', () => openStore())
     for (const observer of given.splice(0)) observers.observe(observer)
     await observers.started()
+    for (const warning of warnings) core.reportBackendError(warning.operation, warning)
     const recovered = core.options.work
       ? await upkeep.recover()
       : { claimed: 0, requeued: 0, interrupted: 0, failed: 0 }
@@ -209,11 +217,13 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
   }
 
   async function openStore(): Promise<void> {
-    const unlisten = backend.onWarning?.((warning) => {
-      core.reportBackendError(warning.operation, warning)
-    })
-    if (unlisten !== undefined) core.onClosed.add(unlisten)
-    await backend.open(ownerNow(core))
+    warnings.length = 0
+    const unlisten = backend.onWarning?.((warning) => warnings.push(warning))
+    try {
+      await backend.open(ownerNow(core))
+    } finally {
+      unlisten?.()
+    }
     // Too late: nobody would close it.
     if (core.phase === 'closed') await backend.close(ownerNow(core))
   }
