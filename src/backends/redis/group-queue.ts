@@ -102,7 +102,10 @@ export function createGroupQueue(
       for (const block of blocks) index = settle(block, reply, index, timing)
     } catch (error) {
       isUnderWay = false
-      for (const { call, reject } of group) reject(unavailable(error, call.operation, connection))
+      // Redis is silent: who came meanwhile must not wait for another time-out on top.
+      const isSilent = unavailable(error, 'call', connection).reason === 'timeout'
+      const refused = isSilent ? [...group, ...waiting.splice(0)] : group
+      for (const { call, reject } of refused) reject(unavailable(error, call.operation, connection))
     }
     schedule()
   }
