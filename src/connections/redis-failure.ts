@@ -66,7 +66,7 @@ const MEANINGS: readonly Meaning[] = [
   },
   {
     pattern:
-      /isn't writeable|Connection is closed|ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT|[Ss]ocket|no connection|All sentinels|None of startup nodes|Failed to refresh slots|connection was lost/,
+      /Connection is closed|ECONN|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT|[Ss]ocket|no connection|All sentinels|None of startup nodes|Failed to refresh slots|connection was lost/,
     reason: 'unreachable',
     advice: 'check that Redis runs at this address; work goes on when it is there again',
   },
@@ -102,7 +102,9 @@ function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   // Its message is about an option of ours.
   if (error.name === 'MaxRetriesPerRequestError') return 'the connection was lost before the answer'
-  if (error.message !== '') return error.message
+  if (error.message.includes("isn't writeable")) return 'there is no connection'
+  // Which line of which script it was is nothing that a user could use.
+  if (error.message !== '') return error.message.replace(/ script: [0-9a-f]{40}, on @.*$/s, '')
   // That of an AggregateError (several addresses tried) is empty.
   const { code } = error as { readonly code?: unknown }
   return typeof code === 'string' ? code : error.name

@@ -62,6 +62,8 @@ const KEEP_ALIVE_MS = 5_000
 const CONNECT_TIMEOUT_MS = 3_000
 const RECONNECT_MS = 50
 const MAX_RECONNECT_MS = 2_000
+/** A Redis that loads its data is asked so often whether it has; by itself ioredis would wait up to 10 s. */
+const LOADING_RETRY_MS = 250
 
 /**
  * Opens a connection like that of `source`, whose settings it takes over but for those that decide how long anything
@@ -84,7 +86,11 @@ export function connectRedis(
   client.on('error', (error: Error) => (trouble = error))
   client.on('ready', () => (trouble = undefined))
   // What keeps a process alive is somebody who waits for an answer, not a connection that is open.
-  client.on('connect', () => keepAlive(underWay > 0))
+  client.on('connect', () => {
+    // Why there was none (an error of the system has a code) says nothing of the one that there is.
+    if (trouble !== undefined && 'code' in trouble) trouble = undefined
+    keepAlive(underWay > 0)
+  })
   client.on('reconnecting', () => unrefTimer(client))
   // A failed first attempt rejects here, and is followed by others.
   client.connect().catch((error: Error) => (trouble ??= error))
@@ -97,13 +103,19 @@ export function connectRedis(
     else stream.unref?.()
   }
 
+  /** Connected is not ready: ioredis asks until Redis has loaded its data. */
+  function troubleNow(): Error | undefined {
+    if (trouble !== undefined || client.status !== 'connect') return trouble
+    return new Error('Redis is loading its data, or does not answer')
+  }
+
   /** Why there is no connection after so long. */
   function silence(afterMs: number): Error {
     // A server that speaks no TLS waits for the end of a line.
     const hasTls = !isCluster(client) && client.options.tls !== undefined
     const isSilent = trouble === undefined || trouble.message.includes('ETIMEDOUT')
     if (hasTls && isSilent) return new Error(`no TLS connection within ${afterMs} ms`)
-    return trouble ?? new Error(`no connection within ${afterMs} ms`)
+    return troubleNow() ?? new Error(`no connection within ${afterMs} ms`)
   }
 
   async function counted<T>(call: Promise<T>): Promise<T> {
@@ -122,7 +134,7 @@ export function connectRedis(
     place: placeOf(client),
     keyPrefix,
     get trouble() {
-      return trouble
+      return troubleNow()
     },
     async ready(withinMs) {
       if (client.status === 'ready') return
@@ -180,6 +192,7 @@ function settingsOf(options: RedisConnectionOptions) {
     autoResendUnfulfilledCommands: false,
     enableAutoPipelining: false,
     enableReadyCheck: true,
+    maxLoadingRetryTime: LOADING_RETRY_MS,
     // With null, what was under way when the connection broke would wait for its timeout.
     maxRetriesPerRequest: 0,
     keyPrefix: '',

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 import { connectRedis, type RedisConnection } from '../../../src/connections/redis.ts'
@@ -62,3 +63,14 @@ test.each([
     expect(message).not.toContain('maxRetriesPerRequest')
   },
 )
+
+test('commands while there is no connection leave nothing behind at its socket', async () => {
+  const { proxy, connection } = await connected()
+  proxy.refuse()
+  await waitFor(() => connection.client.status === 'reconnecting', { what: 'the end' })
+  for (let call = 0; call < 30; call++) {
+    await expect(connection.counted(connection.client.ping())).rejects.toThrow()
+  }
+  const { stream } = connection.client as unknown as { readonly stream: Socket }
+  expect(stream.listenerCount('connect')).toBeLessThan(3)
+})
