@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
+import { atExit } from './at-exit.ts'
 
 interface ChildEnd {
   readonly code: number | null
@@ -67,12 +68,11 @@ export function startChild(
   const kill = (signal: NodeJS.Signals = 'SIGKILL'): void => {
     if (end === undefined) child.kill(signal)
   }
-  const killAtExit = (): void => kill()
-  process.on('exit', killAtExit)
+  const leaveExit = atExit(kill)
   const ended = new Promise<ChildEnd>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code, signal) => {
-      process.off('exit', killAtExit)
+      leaveExit()
       end = { code, signal, stderr }
       look()
       resolve(end)

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { redisBinary } from '../../scripts/services/redis.ts'
+import { atExit } from './at-exit.ts'
 import { freePort } from './free-port.ts'
 
 export interface RedisServerOptions {
@@ -52,13 +53,12 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     for (const stream of [each.stdout, each.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => (said += text))
     }
-    const kill = (): void => void each.kill('SIGKILL')
-    process.on('exit', kill)
+    const leaveExit = atExit(() => void each.kill('SIGKILL'))
     let isOver = false
     ended = new Promise((resolve) => {
       const end = (): void => {
         isOver = true
-        process.off('exit', kill)
+        leaveExit()
         resolve()
       }
       each.on('error', end)
