@@ -20,6 +20,7 @@ import { EXECUTION_OPTION_NAMES, resolveOptions, storedOptions } from '../task/r
 import { ignoreRejection } from '../task/reading.ts'
 import { CARRIER_LIMITS, stringMap } from '../task/tags.ts'
 import type { Core } from './core.ts'
+import { EMPTY_SPEC, FIRST_STATE } from './blank-record.ts'
 import { resolveEnqueueRetry, type EnqueueRetryPolicy } from './enqueue-retry.ts'
 import { inputHash } from './input-hash.ts'
 import { ID_PATTERN } from './options.ts'
@@ -116,56 +117,6 @@ export function newRecord(
     call,
     origin,
   )
-}
-
-// Records begin as copies of these: where literals of their own live long, V8 makes all later ones in the old generation,
-// and each record that goes costs a full collection its part.
-const EMPTY_SPEC: TaskSpec = {
-  id: '',
-  name: '',
-  label: undefined,
-  queue: '',
-  priority: 0,
-  source: 'api',
-  tags: {},
-  headers: {},
-  inputJson: undefined,
-  createdAt: 0,
-  expiresAt: undefined,
-  retries: 0,
-  requeueOnInterrupt: false,
-  shield: false,
-  parentId: undefined,
-  rootId: '',
-  retryOf: undefined,
-  idempotencyKey: undefined,
-  traceContext: undefined,
-  context: undefined,
-  options: undefined,
-  localOptions: undefined,
-}
-const FIRST_STATE: TaskState = {
-  status: 'pending',
-  owner: null,
-  fence: 0,
-  starts: 0,
-  recoveries: 0,
-  crashes: 0,
-  dueAt: 0,
-  startedAt: undefined,
-  endedAt: undefined,
-  waitMs: undefined,
-  durationMs: undefined,
-  resultJson: undefined,
-  resultError: undefined,
-  error: undefined,
-  reason: undefined,
-  cancelledBy: undefined,
-  hold: undefined,
-  attemptEndedAt: undefined,
-  worker: undefined,
-  facts: undefined,
-  history: undefined,
 }
 
 function assemble(

@@ -1,0 +1,55 @@
+/**
+ * What every record begins as a copy of. Where literals of their own live long, V8 makes all later ones in the old generation,
+ * and each record that goes waits for a full collection; copies it never does.
+ */
+
+import type { TaskSpec, TaskState } from '../task/record.ts'
+
+export const EMPTY_SPEC: TaskSpec = {
+  id: '',
+  name: '',
+  label: undefined,
+  queue: '',
+  priority: 0,
+  source: 'api',
+  tags: {},
+  headers: {},
+  inputJson: undefined,
+  createdAt: 0,
+  expiresAt: undefined,
+  retries: 0,
+  requeueOnInterrupt: false,
+  shield: false,
+  parentId: undefined,
+  rootId: '',
+  retryOf: undefined,
+  idempotencyKey: undefined,
+  traceContext: undefined,
+  context: undefined,
+  options: undefined,
+  localOptions: undefined,
+}
+
+export const FIRST_STATE: TaskState = {
+  status: 'pending',
+  owner: null,
+  fence: 0,
+  starts: 0,
+  recoveries: 0,
+  crashes: 0,
+  dueAt: 0,
+  startedAt: undefined,
+  endedAt: undefined,
+  waitMs: undefined,
+  durationMs: undefined,
+  resultJson: undefined,
+  resultError: undefined,
+  error: undefined,
+  reason: undefined,
+  cancelledBy: undefined,
+  hold: undefined,
+  attemptEndedAt: undefined,
+  worker: undefined,
+  facts: undefined,
+  history: undefined,
+}
