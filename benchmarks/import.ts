@@ -12,8 +12,8 @@ const repository = join(import.meta.dirname, '..')
 const EMPTY = 'an empty process'
 const MODULES = [
   'plainsight',
-  'plainsight/sqlite',
-  'plainsight/console',
+  'plainsight and plainsight/sqlite',
+  'plainsight and plainsight/console',
   'eventemitter3',
   'p-limit',
   'p-queue',
@@ -33,7 +33,7 @@ export const imports: Subject = {
     buildPackage()
     return [
       wholeProcess(EMPTY, undefined, ''),
-      ...MODULES.map((name) => wholeProcess(name, versionFor(name), `await import('${name}')`)),
+      ...MODULES.map((name) => wholeProcess(name, versionFor(name), importing(name))),
       ...MODULES.map((name) => timedInside(name)),
     ]
   },
@@ -78,6 +78,13 @@ function buildPackage(): void {
   spawnSync(process.execPath, [bundle, directory], { cwd: repository, stdio: ['ignore', 2, 2] })
 }
 
+function importing(names: string): string {
+  return names
+    .split(' and ')
+    .map((name) => `await import('${name}')`)
+    .join('; ')
+}
+
 /** The milliseconds of a whole process that runs `code`. */
 function wholeProcess(name: string, version: string | undefined, code: string): Case {
   return {
@@ -92,7 +99,7 @@ function wholeProcess(name: string, version: string | undefined, code: string): 
 }
 
 function timedInside(name: string): Case {
-  const code = `const t = performance.now(); await import('${name}'); process.stdout.write(String(performance.now() - t))`
+  const code = `const t = performance.now(); ${importing(name)}; process.stdout.write(String(performance.now() - t))`
   return { name: name + INSIDE, version: versionFor(name), run: () => Number(runNode(code)) }
 }
 
