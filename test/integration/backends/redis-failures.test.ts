@@ -131,27 +131,29 @@ describe('opening', () => {
     },
   )
 
-  test('a user who may not ask for settings can work, and one who may not use the keys is told so', async () => {
-    const server = await testServer({ args: ['--appendonly', 'yes'] })
-    const admin = adminOf(server)
-    await admin.call('ACL', [
-      'SETUSER',
-      'ada',
-      'on',
-      '>pw',
-      '~{mine}:*',
-      '&{mine}:*',
-      '+@all',
-      '-@admin',
-      '-@dangerous',
-    ])
-    const client = { port: server.port, username: 'ada', password: 'pw' }
-    const backend = await openBackend({ client, prefix: 'mine' })
-    await insertOne(backend, newRecord(null))
-    const { error } = await refusalOf(() => redisBackend({ client, prefix: 'other' }).open(A))
-    expect(error.reason).toBe('access_denied')
-    expect(error.message).toContain('ACL')
-  })
+  test.each([
+    ['what docs/redis.md lists', ['&{mine}:*', '+config|get']],
+    ['neither the channel nor the settings', []],
+  ] as const)(
+    'a user who may do no more than use the keys and %s can work, and is told where not',
+    async (_what, more) => {
+      const server = await testServer({ args: ['--appendonly', 'yes'] })
+      const least = '+@read +@write +@scripting +@pubsub +@connection +time +info'.split(' ')
+      const rights = ['on', '>pw', '~{mine}:*', 'resetchannels', ...least, ...more]
+      await adminOf(server).call('ACL', ['SETUSER', 'ada', ...rights])
+      const client = { port: server.port, username: 'ada', password: 'pw' }
+      const backend = await openBackend({ client, prefix: 'mine', durability: 'required' })
+      await insertOne(backend, newRecord(null))
+      const [claimed] = await backend.claim(A, CLAIM)
+      expect(claimed === undefined ? [] : await backend.update([endOf(claimed)])).toEqual(['ok'])
+      await backend.beat(A)
+      await backend.sweep({ endedBefore: NOW + 9, maxFinished: 0, limit: 9, now: NOW })
+      expect((await backend.queries?.list({ limit: 9, order: 'oldest' }))?.records).toEqual([])
+      const { error } = await refusalOf(() => redisBackend({ client, prefix: 'other' }).open(A))
+      expect(error.reason).toBe('access_denied')
+      expect(error.message).toContain('ACL')
+    },
+  )
 })
 
 describe('while it is open', () => {
