@@ -86,7 +86,7 @@ function howRivalsAreUsed(): string {
   const servers = services?.versions ?? []
   const where = servers.length === 0 ? '' : `${servers.join(' and ')} on loopback. `
   return (
-    `${where}A server has a processor of its own to run on. BullMQ: one worker with concurrency ${CONCURRENCY}; a job that is done is removed ` +
+    `${where}A server runs on a processor of its own, if one is free: on a busy machine these lose more than the others. BullMQ: one worker with concurrency ${CONCURRENCY}; a job that is done is removed ` +
     `(ours stay), or kept where it says so; one whose worker dies runs again, as ours with requeueOnInterrupt. pg-boss: batches of ${CONCURRENCY} without pauses while they are full. graphile-worker: localQueue ` +
     `${LOCAL_QUEUE} and completions in batches, as its documentation has it for throughput. plainjob: one worker, it has no concurrency; ` +
     `better-sqlite3 ${versionOf('better-sqlite3')}. better-queue: its memory store; the SQLite one compiles sqlite3 5 in an install script, ` +
