@@ -13,9 +13,10 @@ const BAR = 16
 const HEAD = 62
 const FOOT = 66
 const VALUE_ROOM = 76
-/** A guess, on the wide side: fonts differ. */
-const CHARACTER = 7
-const MAX_LABEL = 420
+/** A guess, on the wide side: fonts differ. Ours are bold. */
+const CHARACTER = 7.4
+const BOLD_CHARACTER = 8
+const MAX_LABEL = 460
 
 /** A halo keeps text apart from the lines behind it. */
 const STYLE = `
@@ -66,8 +67,7 @@ export function chartOf(report: Report, ownVersion: string): string {
   const rows = rowsOf(report, ownVersion)
   const scale = scaleOf(rows)
   const hasMarks = rows.some(({ marks }) => marks.length > 0)
-  const longest = Math.max(...rows.map(({ series, isOurs }) => labelLength(series, isOurs)))
-  const left = PADDING + Math.min(longest * CHARACTER, MAX_LABEL) + 12
+  const left = PADDING + Math.max(...rows.map(labelWidth)) + 12
   const width = WIDTH - left - VALUE_ROOM - PADDING
   const bottom = HEAD + rows.length * ROW
   const height = bottom + FOOT
@@ -130,7 +130,7 @@ function barOf(
       ? ''
       : `<tspan class="muted" dx="6">${escape(series.version)}</tspan>`
   return [
-    `<text${isOurs ? ' class="name"' : ''} x="${round(left - 10)}" y="${middle + 4.5}" text-anchor="end">${escape(labelText(series))}${version}</text>`,
+    `<text${isOurs ? ' class="name"' : ''} x="${round(left - 10)}" y="${middle + 4.5}" text-anchor="end">${escape(labelText(row))}${version}</text>`,
     `<rect class="${isOurs ? 'ours' : 'rival'}" x="${from}" y="${middle - BAR / 2}" width="${round(Math.max(to - from, 1))}" height="${BAR}" rx="2"/>`,
     min === max ? '' : `<path class="whisker" d="M${x(min)} ${middle - 4}v8m0-4H${x(max)}m0-4v8"/>`,
     // On a bar a dashed line is hard to see without its halo.
@@ -193,15 +193,21 @@ function tickText(value: number): string {
   return value.toLocaleString('en', { notation: 'compact', maximumSignificantDigits: 3 })
 }
 
-function labelLength(series: Series, isOurs: boolean): number {
-  const { version } = series
-  return labelText(series).length + (version === undefined || isOurs ? 0 : version.length + 1)
+function labelWidth(row: Row): number {
+  const { series, isOurs } = row
+  const version = series.version === undefined || isOurs ? 0 : series.version.length + 1
+  return labelText(row).length * characterOf(row) + version * CHARACTER
 }
 
 /** What does not fit beside the bars is cut: the table has the whole name. */
-function labelText({ name, version }: Series): string {
-  const most = Math.floor(MAX_LABEL / CHARACTER) - (version?.length ?? 0)
+function labelText(row: Row): string {
+  const { name, version = '' } = row.series
+  const most = Math.floor(MAX_LABEL / characterOf(row)) - (row.isOurs ? 0 : version.length + 1)
   return name.length <= most ? name : `${name.slice(0, most - 1)}…`
+}
+
+function characterOf({ isOurs }: Row): number {
+  return isOurs ? BOLD_CHARACTER : CHARACTER
 }
 
 function round(value: number): number {
