@@ -14,6 +14,7 @@
  *   them, the executor asks `owned` for what it was given without hearing of it. `sweep` counts what that very call
  *   removed.
  * - A repeat is recognised by its values, which are the same objects: an insert by `spec`, an update by `state`.
+ *   The states of inserted records may be one object; that of an update is its own.
  *   Callers leave the arrays that they pass alone until the answer.
  * - A backend never sees an event, never reads a clock (instants come as arguments), and never starts a timer that
  *   keeps the process alive, except for the few seconds in which it repeats a write that somebody awaits.

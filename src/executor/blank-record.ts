@@ -4,6 +4,7 @@
  */
 
 import type { TaskSpec, TaskState } from '../task/record.ts'
+import { transition } from '../task/transition.ts'
 
 export const EMPTY_SPEC: TaskSpec = {
   id: '',
@@ -30,7 +31,7 @@ export const EMPTY_SPEC: TaskSpec = {
   localOptions: undefined,
 }
 
-export const FIRST_STATE: TaskState = {
+const FIRST_STATE: TaskState = {
   status: 'pending',
   owner: null,
   fence: 0,
@@ -52,4 +53,29 @@ export const FIRST_STATE: TaskState = {
   worker: undefined,
   facts: undefined,
   history: undefined,
+}
+
+// States are values: what is enqueued in one millisecond shares them, and a task that waits has none of its own.
+let latest = FIRST_STATE
+let latestStarted = FIRST_STATE
+
+/** The state in which a record is made. */
+export function firstState(
+  status: 'scheduled' | 'pending',
+  owner: string | null,
+  dueAt: number,
+): TaskState {
+  if (latest.dueAt !== dueAt || latest.owner !== owner || latest.status !== status) {
+    latestStarted = FIRST_STATE
+    latest = { ...FIRST_STATE, status, owner, dueAt }
+  }
+  return latest
+}
+
+/** What `transition` makes of a first state when the record is started with its insert, at `now`. */
+export function startedState(spec: TaskSpec, first: TaskState, now: number): TaskState {
+  if (first !== latest) return transition(spec, first, { type: 'start' }, now)
+  if (latestStarted.startedAt !== now)
+    latestStarted = transition(spec, first, { type: 'start' }, now)
+  return latestStarted
 }

@@ -11,8 +11,8 @@ import {
 } from '../task/errors.ts'
 import type { TaskSpec } from '../task/record.ts'
 import { CARRIER_LIMITS, stringMap } from '../task/tags.ts'
-import { transition } from '../task/transition.ts'
 import type { Attempts } from './attempt.ts'
+import { startedState } from './blank-record.ts'
 import type { Core } from './core.ts'
 import { retryDelay, type EnqueueRetryPolicy } from './enqueue-retry.ts'
 import { handleOf, remoteHandle } from './handle.ts'
@@ -271,7 +271,7 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
         live.hasSlot = true
         live.parsedInput = draft.parsedInput
         if (core.backend.capabilities.durable !== 'none') live.startingAtMs = core.clock.monotonic()
-        live.state = transition(spec, draft.state, { type: 'start' }, now)
+        live.state = startedState(spec, draft.state, now)
       } else {
         core.unplacedInserts += 1
         if (!core.window.admit(live)) live.state = { ...draft.state, owner: null }

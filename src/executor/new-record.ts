@@ -20,7 +20,7 @@ import { EXECUTION_OPTION_NAMES, resolveOptions, storedOptions } from '../task/r
 import { ignoreRejection } from '../task/reading.ts'
 import { CARRIER_LIMITS, stringMap } from '../task/tags.ts'
 import type { Core } from './core.ts'
-import { EMPTY_SPEC, FIRST_STATE } from './blank-record.ts'
+import { EMPTY_SPEC, firstState } from './blank-record.ts'
 import { resolveEnqueueRetry, type EnqueueRetryPolicy } from './enqueue-retry.ts'
 import { inputHash } from './input-hash.ts'
 import { ID_PATTERN } from './options.ts'
@@ -162,12 +162,11 @@ function assemble(
     localOptions: kept?.local,
   }
   const isScheduled = dueAt > now
-  const state: TaskState = {
-    ...FIRST_STATE,
-    status: isScheduled ? 'scheduled' : 'pending',
-    owner: core.options.work ? core.id : null,
-    dueAt: isScheduled ? dueAt : now,
-  }
+  const state = firstState(
+    isScheduled ? 'scheduled' : 'pending',
+    core.options.work ? core.id : null,
+    isScheduled ? dueAt : now,
+  )
   const key =
     call?.idempotencyKey === undefined ? undefined : keyOf(call, inputJson, now, name, origin)
   const { mayRetryAgain } = origin
