@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { redisBackend } from '../../../src/redis.ts'
 import {
@@ -195,6 +196,40 @@ describe('while it is open', () => {
     const results = await untilAnswered(() => backend.insert([record]))
     expect(results).toEqual([{ type: 'inserted', position: expect.any(Number) }])
     expect((await backend.owned(A)).length).toBe(2)
+  })
+
+  test('while Redis is frozen, each of thousands of calls is refused within two seconds', async () => {
+    const server = await testServer()
+    const backend = await openBackend({ client: server.url })
+    server.signal('SIGSTOP')
+    onTestFinished(() => server.signal('SIGCONT'))
+    const refusals: Promise<{ readonly ms: number }>[] = []
+    for (let turn = 0; turn < 30; turn++) {
+      for (let each = 0; each < 100; each++) {
+        refusals.push(refusalOf(() => backend.insert([newRecord(A)])))
+      }
+      await sleep(100)
+    }
+    const all = await Promise.all(refusals)
+    expect(Math.max(...all.map(({ ms }) => ms))).toBeLessThan(3_000)
+  })
+
+  test('20,000 records of one call are inserted, ended and removed', async () => {
+    const server = await testServer()
+    const backend = await openBackend({ client: server.url })
+    const records = Array.from({ length: 20_000 }, () => newRecord(A, { tags: { plan: 'pro' } }))
+    const results = await backend.insert(records)
+    const ends = records.map((record, index) => {
+      const result = results[index]
+      return endOf({ ...record, position: result?.type === 'inserted' ? result.position : -1 })
+    })
+    expect(new Set(await backend.update(ends))).toEqual(new Set(['ok']))
+    const all = { endedBefore: NOW + 9, maxFinished: 0, limit: 30_000, now: NOW }
+    expect(await backend.sweep(all)).toBe(20_000)
+    const left = await adminOf(server).keys('*')
+    expect(left.toSorted()).toEqual(
+      ['{plainsight}:count', '{plainsight}:meta', '{plainsight}:owners'].toSorted(),
+    )
   })
 
   test('a state whose answer was lost is the same when it is repeated', async () => {
