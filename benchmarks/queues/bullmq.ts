@@ -1,4 +1,4 @@
-import { Queue, Worker, type KeepJobs } from 'bullmq'
+import { Queue, Worker } from 'bullmq'
 import { Countdown, CONCURRENCY, type OpenQueue } from './queue.ts'
 import type { Mail } from '../mail.ts'
 
@@ -7,7 +7,9 @@ let opened = 0
 /** On the Redis at `url`. It keeps what is done unless `removeOnComplete` says otherwise, as its jobs do by default. */
 export function bullmq(
   url: string,
-  { removeOnComplete = false }: { readonly removeOnComplete?: boolean | KeepJobs } = {},
+  {
+    removeOnComplete = false,
+  }: { readonly removeOnComplete?: boolean | { readonly count: number } } = {},
 ): OpenQueue {
   return async (body) => {
     const { hostname: host, port } = new URL(url)

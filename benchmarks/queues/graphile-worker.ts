@@ -39,20 +39,21 @@ export function graphileWorker(url: string, { localQueue }: GraphileWay = {}): O
         preset: { worker: { localQueue: { size: localQueue }, completeJobBatchDelay: 0 } },
       }),
     }
-    let runner: Awaited<ReturnType<typeof run>> | undefined
+    let stop = async (): Promise<void> => {}
     return {
       enqueue: (mail) => utils.addJob('send', mail),
       enqueueMany: (mails) =>
         utils.addJobs(mails.map((payload) => ({ identifier: 'send', payload }))),
       async start() {
-        runner = await run(options)
+        const runner = await run(options)
+        stop = () => runner.stop()
         runner.events.on('job:success', () => done.add())
       },
       finished: (count) => done.reach(count),
       async close() {
         // It does not wait for what it writes about jobs that have ended: to delete them.
         await untilEmpty(utils, schema)
-        await runner?.stop()
+        await stop()
         await utils.withPgClient((client) => client.query(`DROP SCHEMA ${schema} CASCADE`))
         await utils.release()
       },
