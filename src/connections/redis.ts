@@ -2,9 +2,10 @@
 
 import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { type Cluster, Redis, type RedisOptions } from 'ioredis'
+import type { Cluster, Redis, RedisOptions } from 'ioredis'
 import { InvalidOptionsError } from '../task/errors.ts'
 import { readFields } from '../task/reading.ts'
+import { ioredis } from './ioredis.ts'
 
 /** Where Redis is: a client of ioredis (5.10 or later), a URL, or options of ioredis. A client is copied, never used or closed. */
 export type RedisSource = Redis | Cluster | RedisOptions | string
@@ -232,7 +233,7 @@ function copyOf(
   ours: ReturnType<typeof settingsOf>,
 ): { readonly client: Redis | Cluster; readonly keyPrefix: string } {
   checkRedisSource(source, where)
-  if (typeof source === 'string') return { client: new Redis(source, ours), keyPrefix: '' }
+  if (typeof source === 'string') return { client: new ioredis.Redis(source, ours), keyPrefix: '' }
   if (isCluster(source)) {
     const { redisOptions = {}, keyPrefix = redisOptions.keyPrefix ?? '' } = source.options
     const { lazyConnect, enableOfflineQueue, enableReadyCheck } = ours
@@ -250,7 +251,7 @@ function copyOf(
     return { client: source.duplicate(ours), keyPrefix: source.options.keyPrefix ?? '' }
   }
   const given: Readonly<{ keyPrefix?: string }> = readFields(source, 'client', EXPECTED, where)
-  return { client: new Redis({ ...given, ...ours }), keyPrefix: given.keyPrefix ?? '' }
+  return { client: new ioredis.Redis({ ...given, ...ours }), keyPrefix: given.keyPrefix ?? '' }
 }
 
 const EXPECTED = 'a client of ioredis, a URL redis:// or rediss://, or options of ioredis'

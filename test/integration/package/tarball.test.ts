@@ -17,7 +17,10 @@ const doors = Object.keys(manifest.exports)
   .map((name) => name.replace(/^\./, 'plainsight'))
 
 /** Doors that cannot be loaded without a package beside. */
-const peered: Readonly<Record<string, string>> = { 'plainsight/otel': '@opentelemetry/api' }
+const peered: Readonly<Record<string, string>> = {
+  'plainsight/otel': '@opentelemetry/api',
+  'plainsight/redis': 'ioredis',
+}
 
 // Built by `npm run build`, which `npm test` does before the tests.
 describe.skipIf(!existsSync(join(root, 'dist')))('the packed package, installed', () => {
@@ -98,9 +101,10 @@ describe.skipIf(!existsSync(join(root, 'dist')))('the packed package, installed'
 
   /** The copies that are here. */
   function installPeers(): void {
-    const target = join(project, 'node_modules/@opentelemetry')
-    if (!existsSync(target))
-      symlinkSync(join(root, 'node_modules/@opentelemetry'), target, 'junction')
+    for (const name of ['@opentelemetry', 'ioredis']) {
+      const target = join(project, 'node_modules', name)
+      if (!existsSync(target)) symlinkSync(join(root, 'node_modules', name), target, 'junction')
+    }
   }
 
   function importing(names: readonly string[]): string {
