@@ -18,7 +18,7 @@ PRAGMA user_version = ${FORMAT_VERSION};
 `
 
 /** For errors: what was to be done. */
-export type StreamOperation = 'write events' | 'read events'
+type StreamOperation = 'write events' | 'read events'
 
 /** Opens the file for writing, and makes its tables if it is new. Throws what SQLite throws, or a refusal of ours. */
 export function openForWriting(path: string): DatabaseSync {

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { RedisSource } from '../../../src/connections/redis.ts'
@@ -11,6 +12,7 @@ import type { StreamItem } from '../../../src/observers/stream/item.ts'
 import type { StreamObserver } from '../../../src/observers/stream/observer.ts'
 import type { BackendUnavailableError } from '../../../src/task/errors.ts'
 import { waitFor } from '../../../src/testing/wait-for.ts'
+import { startChild } from '../../support/child.ts'
 import { startRedis, type RedisServer } from '../../support/redis-server.ts'
 import { freshPrefix } from '../../support/shared-redis.ts'
 import { logEvent, shortly, startedEvent, take, upTo } from '../../support/stream-events.ts'
@@ -188,6 +190,19 @@ describe('a stream whose connections break', () => {
     const seqs = items.flatMap((item) => item.event?.seq ?? [])
     expect(seqs).toEqual(seqs.toSorted((a, b) => a - b))
   }, 30_000)
+
+  it.each(['is there', 'refuses'])(
+    'lets its process end when nobody closes it, and Redis %s',
+    async (what) => {
+      if (what === 'refuses') proxy.refuse()
+      const child = startChild(join(import.meta.dirname, 'redis-stream-end.ts'), [through, stream])
+      expect(await child.ended).toMatchObject({ code: 0, stderr: '' })
+      const [ms = NaN, stored] = (child.lines[0] ?? '').split(' ').map(Number)
+      expect(stored).toBe(what === 'is there' ? 10 : 0)
+      expect(ms).toBeLessThan(10_000)
+    },
+    30_000,
+  )
 
   it('closes within 2 s while Redis is frozen, and the process is not held', async () => {
     const observer = observe(server.url)
