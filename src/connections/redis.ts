@@ -191,6 +191,8 @@ function settingsOf(options: RedisConnectionOptions) {
     keepAlive: KEEP_ALIVE_MS,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
+    // Nobody would hear of its failure but the process, as an unhandled rejection: subscribe at `ready`.
+    autoResubscribe: false,
     enableAutoPipelining: false,
     enableReadyCheck: true,
     maxLoadingRetryTime: LOADING_RETRY_MS,

@@ -9,6 +9,8 @@ import { createSweeper } from './sweeper.ts'
 import type { TakenOver } from './window.ts'
 
 export const BEAT_MS = 5_000
+/** After one that failed: past the lease nothing starts until the store has answered one. */
+const BEAT_RETRY_MS = 1_000
 export const DEAD_SWEEP_MS = 2_000
 export const POLL_MS = 1_000
 const ADOPT_BATCH = 500
@@ -32,17 +34,25 @@ export function createUpkeep(core: Core, lease: Lease, grants: Grants): Upkeep {
   let unlisten: (() => void) | undefined
   const reportedUnknown = new Map<string, number>()
 
-  /** Repeats `work` until stop: never two at once, never holding the process. */
-  function every(intervalMs: number, operation: string, work: () => Promise<unknown>): void {
+  /** Repeats `work` until stop, `retryMs` after it has failed: never two at once, never holding the process. */
+  function every(
+    intervalMs: number,
+    operation: string,
+    work: () => Promise<unknown>,
+    retryMs: number = intervalMs,
+  ): void {
     const round = (): void => {
       if (stopped) return
-      const next = (): void => {
-        if (!stopped) core.timers.after(intervalMs, round, false)
+      const next = (waitMs: number): void => {
+        if (!stopped) core.timers.after(waitMs, round, false)
       }
-      work().then(next, (error: unknown) => {
-        core.reportBackendError(operation, error)
-        next()
-      })
+      work().then(
+        () => next(intervalMs),
+        (error: unknown) => {
+          core.reportBackendError(operation, error)
+          next(retryMs)
+        },
+      )
     }
     core.timers.after(intervalMs, round, false)
   }
@@ -92,7 +102,7 @@ export function createUpkeep(core: Core, lease: Lease, grants: Grants): Upkeep {
   return {
     recover,
     begin() {
-      every(BEAT_MS, 'beat', lease.beat)
+      every(BEAT_MS, 'beat', lease.beat, BEAT_RETRY_MS)
       sweeper.begin()
       every(POLL_MS, 'owned', grants.hearOfUnheard)
       if (!core.options.work) return

@@ -74,3 +74,19 @@ test('commands while there is no connection leave nothing behind at its socket',
   const { stream } = connection.client as unknown as { readonly stream: Socket }
   expect(stream.listenerCount('connect')).toBeLessThan(3)
 })
+
+test('a connection that breaks again before it has subscribed again ends no process', async () => {
+  const { proxy, connection } = await connected()
+  const { client } = connection
+  await connection.counted(client.subscribe('channel'))
+  proxy.reset()
+  // What ioredis does by itself when it is ready is under way.
+  await new Promise<void>((resolve) => {
+    client.once('ready', () => {
+      proxy.reset()
+      resolve()
+    })
+  })
+  await connection.ready(5_000)
+  expect(client.status).toBe('ready')
+})

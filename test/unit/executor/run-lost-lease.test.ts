@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { defineTask, memoryBackend } from '../../../src/index.ts'
 import type { Backend, BeatResult } from '../../../src/backends/backend.ts'
+import { faultyBackend } from '../../../src/testing/faulty-backend.ts'
 import { manualClock } from '../../../src/testing.ts'
 import { eventsOf, gate, recorded } from '../../support/recorded.ts'
 
@@ -73,5 +74,26 @@ describe('a lost lease', () => {
     backend.lose()
     await clock.advance(20_000)
     expect(await handle.record()).toMatchObject({ status: 'succeeded', attempt: 1, recoveries: 1 })
+  })
+})
+
+describe('a store that is away for longer than the lease', () => {
+  test('starts nothing meanwhile, and within a second of its return everything that waits', async () => {
+    const clock = manualClock()
+    let isAway = false
+    const backend = faultyBackend(fickleBackend(), ({ method }) =>
+      isAway && method === 'beat' ? 'failBefore' : undefined,
+    )
+    const task = defineTask({ name: 'task', run: () => 'done' })
+    const { executor, types } = recorded({ tasks: [task], backend, clock })
+    await executor.start()
+    isAway = true
+    await clock.advance(21_000)
+    const handle = await executor.enqueue(task)
+    await clock.advance(100)
+    expect(types(handle.id)).toEqual(['task.enqueued'])
+    isAway = false
+    await clock.advance(1_000)
+    expect(types(handle.id)).toContain('task.succeeded')
   })
 })
