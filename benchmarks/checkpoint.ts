@@ -98,7 +98,8 @@ export const checkpoint: Subject = {
 function load(name: string, durability: Durability, checkpointThread: boolean): Case {
   return {
     name,
-    version: ownVersion(),
+    // Without the thread it is SQLite that decides when.
+    version: checkpointThread ? ownVersion() : process.versions.sqlite,
     run: () =>
       inDirectory((directory) =>
         oneRound(join(directory, 'tasks.db'), { durability, checkpointThread }),

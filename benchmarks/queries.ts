@@ -11,6 +11,7 @@ import { formatNumber, table } from './markdown.ts'
 import { target } from './report.ts'
 import { find, type Case, type Series } from './rounds.ts'
 import type { Subject } from './subject.ts'
+import { ownVersion } from './versions.ts'
 
 /** `BENCH_RECORDS` for a quicker look. */
 const RECORDS = Number(process.env['BENCH_RECORDS'] ?? 1_000_000)
@@ -85,6 +86,7 @@ function list(name: string, filters: Partial<RecordQuery>): Case {
   const random = seededRandom(name.length)
   return {
     name,
+    version: ownVersion(),
     async run() {
       const queries = await filled()
       const order = random.pick(['newest', 'oldest'] as const)
@@ -121,6 +123,7 @@ export const queries: Subject = {
     ...Object.entries(FILTERS).map(([name, filters]) => list(name, filters)),
     {
       name: COUNTS,
+      version: ownVersion(),
       async run() {
         const store = await filled()
         const [times] = await timed(() => store.countByStatus())

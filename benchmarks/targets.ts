@@ -269,8 +269,6 @@ export const GOALS = {
     bound: 'at most',
     limit: 0.15,
     unit: '×',
-    measured: 0.22,
-    isChecked: true,
   },
   'size: bullmq': {
     what: 'kB installed beside BullMQ',
