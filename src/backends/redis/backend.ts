@@ -55,6 +55,9 @@ export function redisBackend(options: RedisBackendOptions): Backend {
     localTime: (time) => members.store('read').clock.toLocal(time),
   }
 
+  // How often an executor has asked what it was given: what was called before that, and comes after it, comes to nothing.
+  let asked = 0
+
   async function run<T>(
     operation: string,
     args: readonly string[],
@@ -139,6 +142,7 @@ export function redisBackend(options: RedisBackendOptions): Backend {
         (token) => [
           'C',
           token,
+          `${asked}`,
           `${limit}`,
           textOf(members.store('claim').clock.toServer(dueBefore)),
           `${Math.max(limit, MAX_DUE_PER_CLAIM)}`,
@@ -182,7 +186,7 @@ export function redisBackend(options: RedisBackendOptions): Backend {
       runOnLease(
         'requestCancel',
         owner,
-        (token) => ['K', token, id, JSON.stringify(request)],
+        (token) => ['K', token, `${asked}`, id, JSON.stringify(request)],
         (reply) => cancelResult(reply as string | readonly unknown[], reading),
       ),
 
@@ -217,6 +221,7 @@ export function redisBackend(options: RedisBackendOptions): Backend {
         (token) => [
           'A',
           token,
+          `${asked}`,
           deadOwner,
           `${limit}`,
           `${MIN_SILENCE_MS}`,
@@ -233,7 +238,12 @@ export function redisBackend(options: RedisBackendOptions): Backend {
 
     owned: ({ executorId }) =>
       withToken('owned', executorId, (token) =>
-        run('owned', ['W', token], (reply) => recordsFrom(reply as unknown[], reading), 50),
+        run(
+          'owned',
+          ['W', token, `${++asked}`],
+          (reply) => recordsFrom(reply as unknown[], reading),
+          50,
+        ),
       ),
 
     async countUnknown(names) {

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { WHOLE_SCRIPT } from '../../../src/backends/redis/script.ts'
 import { redisBackend } from '../../../src/redis.ts'
 import {
   A,
@@ -230,6 +231,21 @@ describe('while it is open', () => {
     expect(left.toSorted()).toEqual(
       ['{plainsight}:count', '{plainsight}:meta', '{plainsight}:owners'].toSorted(),
     )
+  })
+
+  test('a claim that arrives after its caller has asked what it was given gives nothing', async () => {
+    const server = await testServer()
+    const backend = await openBackend({ client: server.url })
+    const admin = adminOf(server)
+    await insertOne(backend, newRecord(null))
+    const [token = ''] = ((await admin.hget('{plainsight}:owners', A.executorId)) ?? '').split(' ')
+    const late = ['C', token, '0', '10', `${NOW}`, '10', '', '', '0', '1', 'send-mail']
+    const claimLate = (): unknown =>
+      admin.eval(WHOLE_SCRIPT.lua, 1, '{plainsight}:meta', 'sender', ...late)
+    expect(await backend.owned(A)).toEqual([])
+    expect(await claimLate()).toEqual([[0, []]])
+    expect(await backend.owned(A)).toEqual([])
+    expect((await backend.claim(A, CLAIM)).length).toBe(1)
   })
 
   test('a state whose answer was lost is the same when it is repeated', async () => {

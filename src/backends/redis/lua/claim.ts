@@ -1,7 +1,7 @@
 /** Who may have an unowned record: claims, adoptions and cancels. */
 
 /**
- * `C token limit dueBefore maxDue queue queueLimit limits`, so many pairs of queue and limit, the number of names, names.
+ * `C token asked limit dueBefore maxDue queue queueLimit limits`, so many pairs of queue and limit, the number of names, names.
  * Answers `L` when the registration is gone, else whether more is due, and the records.
  */
 export const CLAIM: string = String.raw`
@@ -77,7 +77,9 @@ local function siftDown(heap)
 end
 
 ops.C = function()
-  local token, limit, dueBefore, maxDue = A[i + 1], tonumber(A[i + 2]), A[i + 3], tonumber(A[i + 4])
+  local token, asked = A[i + 1], tonumber(A[i + 2])
+  i = i + 1
+  local limit, dueBefore, maxDue = tonumber(A[i + 2]), A[i + 3], tonumber(A[i + 4])
   local only, room, rooms = A[i + 5], tonumber(A[i + 6]) or math.huge, {}
   local count = tonumber(A[i + 7])
   i = i + 8
@@ -90,6 +92,7 @@ ops.C = function()
   for k = 1, count do names[A[i + k]] = true end
   i = i + count + 1
   if not stands(token) then return 'L' end
+  if isLate(token, asked) then return { 0, {} } end
   local isMoreDue = makeDue(dueBefore, maxDue)
   dueBefore = tonumber(dueBefore)
   local groups = {}
@@ -127,11 +130,12 @@ ops.C = function()
   return { isMoreDue, take(token, taken) }
 end
 
--- K token id request: answers M, the digit of an ended one, L, the owner of one that has to hear of it, or the record.
+-- K token asked id request: answers M, the digit of an ended one, L, the owner of one that has to hear of it, or the record.
 ops.K = function()
-  local token, id, request = A[i + 1], A[i + 2], A[i + 3]
-  i = i + 4
+  local token, asked, id, request = A[i + 1], tonumber(A[i + 2]), A[i + 3], A[i + 4]
+  i = i + 5
   if not stands(token) then return 'L' end
+  if isLate(token, asked) then return 'M' end
   local pos = call('HGET', IDS, id)
   local state = pos and call('HGET', STATE, pos)
   local digit, owner, fence = match(state or '', '^(%d)(%S*) (%d+) ')
@@ -145,13 +149,16 @@ ops.K = function()
   return take(token, { pos })
 end
 
--- A token dead limit fresh, the number of names, names. Answers L, or whether more is left, and the records.
+-- A token asked dead limit fresh, the number of names, names. Answers L, or whether more is left, and the records.
 ops.A = function()
-  local token, dead, limit, fresh = A[i + 1], A[i + 2], tonumber(A[i + 3]), tonumber(A[i + 4])
+  local token, asked = A[i + 1], tonumber(A[i + 2])
+  i = i + 1
+  local dead, limit, fresh = A[i + 2], tonumber(A[i + 3]), tonumber(A[i + 4])
   local names, count = {}, tonumber(A[i + 5])
   for k = 1, count do names[A[i + 5 + k]] = true end
   i = i + 6 + count
   if not stands(token) then return 'L' end
+  if isLate(token, asked) then return { 0, {} } end
   local entry = call('HGET', OWNERS, dead)
   local theirs, registered, beat = match(entry or '', '^(%S+) (%d) (%d+)$')
   if not theirs or theirs == token then return { 0, {} } end
@@ -195,6 +202,7 @@ ops.A = function()
   local found = take(token, mine)
   if call('EXISTS', own) == 0 then
     call('HDEL', OWNERS, dead)
+    call('HDEL', ASKED, theirs)
     return { 0, found }
   end
   return { 1, found }

@@ -21,7 +21,7 @@ local OWNERS, FREE, LATER, GROUPS = base .. 'owners', base .. 'free', base .. 'l
 local CANCEL, CANCELLING = base .. 'cancel', base .. 'cancelling'
 local KEYSHELD, KEYOF, ORPHANS = base .. 'keys', base .. 'keyof', base .. 'orphans'
 local RETRIED, PROGRESS, COUNT = base .. 'retried', base .. 'progress', base .. 'count'
-local CREATED, CANCELFENCE = base .. 'created', base .. 'cancelfence'
+local CREATED, CANCELFENCE, ASKED = base .. 'created', base .. 'cancelfence', base .. 'asked'
 local ops, out = {}, {}
 
 -- Lua's stack takes about 8,000 values.
@@ -93,6 +93,11 @@ local function stands(token)
     standing[token] = known
   end
   return known
+end
+
+-- A call that was on its way over a connection that died, while its caller asked over another one what it has been given.
+local function isLate(token, asked)
+  return tonumber(call('HGET', ASKED, token) or 0) > asked
 end
 
 -- Unowned records that a claim may take.

@@ -10,7 +10,7 @@ export const OWNERS: string = String.raw`
 local function stamp() return string.format('%.0f', nowMs()) end
 
 local TYPES = {
-  hash = { META, IDS, SPEC, STATE, OWNERS, FREE, GROUPS, CANCEL, KEYSHELD, KEYOF, RETRIED, PROGRESS, COUNT, CREATED, CANCELFENCE },
+  hash = { META, IDS, SPEC, STATE, OWNERS, FREE, GROUPS, CANCEL, KEYSHELD, KEYOF, RETRIED, PROGRESS, COUNT, CREATED, CANCELFENCE, ASKED },
   zset = { LATER, ORPHANS },
   set = { CANCELLING },
 }
@@ -87,6 +87,7 @@ ops.D = function()
         found[#found + 1] = -1
       else
         call('HDEL', OWNERS, all[k])
+        call('HDEL', ASKED, theirs)
       end
     end
   end
@@ -100,6 +101,7 @@ ops.X = function()
   standing[token] = nil
   if not stands(token) then return 0 end
   standing[token] = nil
+  call('HDEL', ASKED, token)
   if call('EXISTS', base .. 'own:' .. token) == 1 then
     call('HSET', OWNERS, name, token .. ' 0 ' .. stamp())
   else

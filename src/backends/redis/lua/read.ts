@@ -1,7 +1,7 @@
 /** Reading records. */
 
 /**
- * `G id`: the values of a record, if there is one. `W token`: those of all records of an owner. `T id`: the chunks of a
+ * `G id`: the values of a record, if there is one. `W token asked`: those of all records of an owner. `T id`: the chunks of a
  * record's log. `N`: how many records have each status. `Q`: how many unowned ones each queue and name have.
  */
 export const READ: string = String.raw`
@@ -12,8 +12,10 @@ ops.G = function()
 end
 
 ops.W = function()
-  local all = call('SMEMBERS', base .. 'own:' .. A[i + 1])
-  i = i + 2
+  local token, asked = A[i + 1], tonumber(A[i + 2])
+  i = i + 3
+  if not isLate(token, asked) then call('HSET', ASKED, token, asked) end
+  local all = call('SMEMBERS', base .. 'own:' .. token)
   table.sort(all, byNumber)
   return records(all)
 end
