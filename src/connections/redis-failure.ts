@@ -6,6 +6,8 @@ export interface RedisFailure {
   readonly reason: BackendErrorReason
   /** The error's own words, and the next step. */
   readonly message: string
+  /** The error, without what was sent. */
+  readonly cause: unknown
 }
 
 interface Meaning {
@@ -90,7 +92,19 @@ export function redisFailure(error: unknown, trouble: Error | undefined): RedisF
     advice: undefined,
   }
   const text = messageOf(why)
-  return { reason, message: advice === undefined ? text : `${text}; ${advice}` }
+  const message = advice === undefined ? text : `${text}; ${advice}`
+  return { reason, message, cause: withoutCommand(error) }
+}
+
+/** An error of ioredis carries its command: a password after AUTH, the inputs of tasks after EVALSHA. It ends in logs. */
+function withoutCommand(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  const carrier = error as { command?: unknown; args?: unknown; lastNodeError?: unknown }
+  delete carrier.command
+  delete carrier.args
+  withoutCommand(carrier.lastNodeError)
+  withoutCommand(error.cause)
+  return error
 }
 
 function meaningOf(error: unknown): Meaning | undefined {

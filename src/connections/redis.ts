@@ -225,8 +225,18 @@ function reconnectDelay(times: number): number {
  */
 export function checkRedisSource(source: unknown, where: string): void {
   if (typeof source === 'string') {
-    if (!/^rediss?:\/\//.test(source)) throw notASource(source, where)
+    if (!/^rediss?:\/\//.test(source) || !isReadable(source)) throw notASource(source, where)
   } else if (!isClient(source)) readFields(source, 'client', EXPECTED, where)
+}
+
+function isReadable(url: string): boolean {
+  try {
+    new ioredis.Redis(url, { lazyConnect: true }).disconnect()
+    return true
+  } catch {
+    // The error would show the URL.
+    return false
+  }
 }
 
 function copyOf(

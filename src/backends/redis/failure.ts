@@ -11,8 +11,8 @@ export function unavailable(
   { place, trouble }: Pick<RedisConnection, 'place' | 'trouble'>,
 ): BackendUnavailableError {
   if (error instanceof BackendUnavailableError) return error
-  const { reason, message } = redisFailure(error, trouble)
-  return refusal(reason, operation, `${place}: ${message}`, error)
+  const { reason, message, cause } = redisFailure(error, trouble)
+  return refusal(reason, operation, `${place}: ${message}`, cause)
 }
 
 /** A refusal of our own, whose message says it all. */

@@ -73,9 +73,9 @@ export function openPlace(
         await connection.ready(readyMs)
         return await make(connection)
       } catch (error) {
-        const { reason, message } = redisFailure(error, connection.trouble)
+        const { reason, message, cause } = redisFailure(error, connection.trouble)
         const text = `${name}: ${message}`
-        throw new BackendUnavailableError('redis', operation, reason, text, { cause: error })
+        throw new BackendUnavailableError('redis', operation, reason, text, { cause })
       }
     },
   }

@@ -1,6 +1,8 @@
 import { rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { inspect } from 'node:util'
+import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WHOLE_SCRIPT } from '../../../src/backends/redis/script.ts'
 import { redisBackend } from '../../../src/redis.ts'
@@ -56,6 +58,43 @@ describe('opening', () => {
       expect(error.message).toContain('password')
     }
     await openBackend({ client: { port: server.port, password: 'right' } })
+  })
+
+  test('what was sent is in no error, be it a password or an input', async () => {
+    const server = await testServer({ args: ['--save', '', '--requirepass', 'right'] })
+    const shown = (error: unknown): string => inspect(error, { depth: 20, showHidden: true })
+    const wrong = { port: server.port, username: 'ada', password: 'hunter2' }
+    const { error } = await refusalOf(() => redisBackend({ client: wrong }).open(A))
+    expect(error.cause).toMatchObject({ message: expect.stringContaining('WRONGPASS') })
+    expect(shown(error)).not.toContain('hunter2')
+    const right = { port: server.port, password: 'right' }
+    const backend = await openBackend({ client: right })
+    const admin = new Redis(right)
+    onTestFinished(() => admin.disconnect())
+    await admin.config('SET', 'maxmemory', '1')
+    const record = newRecord(A, { inputJson: '"a secret"' })
+    const full = await refusalOf(() => backend.insert([record]))
+    expect(full.error.reason).toBe('full')
+    expect(shown(full.error)).not.toContain('a secret')
+  })
+
+  test.each([
+    'redis://:hunter2@127.0.0.1:port',
+    'redis://:hunter2@',
+    'redis://:hunter2%zz@localhost',
+    'redis://:hun/hunter2@localhost:6379',
+  ])('a URL that cannot be read is refused without showing it: %s', (client) => {
+    let refusal: unknown
+    try {
+      redisBackend({ client })
+    } catch (error) {
+      refusal = error
+    }
+    expect(refusal).toMatchObject({
+      code: 'INVALID_OPTIONS',
+      message: expect.stringContaining('client'),
+    })
+    expect(inspect(refusal, { depth: 20, showHidden: true })).not.toContain('hunter2')
   })
 
   test('with TLS at a plain port is refused as unreachable, saying so', async () => {
