@@ -6,6 +6,7 @@ import { createListeners } from '../listeners.ts'
 import { statusOf, statusNumber } from '../state-text.ts'
 import type { LogLine, StoredRecord } from '../../task/record.ts'
 import { isTerminal, STATUSES, type Status } from '../../task/status.ts'
+import { createBeats } from './beats.ts'
 import type { Call } from './block.ts'
 import { leaseLost } from './failure.ts'
 import type { Timing } from './group-queue.ts'
@@ -43,6 +44,7 @@ export function redisBackend(options: RedisBackendOptions): Backend {
   const settings = checkSettings(options)
   const { nudge, onUnowned } = createListeners()
   const warnings = createWarnings()
+  const beats = createBeats()
   const members = createMembers(settings, nudge, warnings.warn)
   const writing: Writing = {
     tokenOf: (executorId, operation) => members.token(executorId, operation),
@@ -190,23 +192,32 @@ export function redisBackend(options: RedisBackendOptions): Backend {
         (reply) => cancelResult(reply as string | readonly unknown[], reading),
       ),
 
-    beat: ({ executorId }) =>
-      withToken('beat', executorId, (token) =>
-        run('beat', ['B', token], (reply, timing) => {
+    async beat({ executorId }) {
+      const token = members.token(executorId, 'beat')
+      try {
+        const result = await run('beat', ['B', token], (reply, timing) => {
           if (reply === 'lost') return { type: 'lost' } as const
           const [time, ...pairs] = reply as readonly string[]
           members.store('beat').clock.note(Number(time), timing)
           return { type: 'ok', cancels: pairsOf(pairs).map(cancelOf) } satisfies BeatResult
-        }),
-      ),
+        })
+        beats.succeeded()
+        return result
+      } catch (error) {
+        beats.failed()
+        throw error
+      }
+    },
 
     deadOwners: ({ executorId, now }, beatBefore) =>
       withToken('deadOwners', executorId, (token) =>
         run('deadOwners', ['D', token], (reply) => {
           const silence = Math.max(now - beatBefore, MIN_SILENCE_MS)
+          const possible = beats.possibleForMs()
           const others = pairsOf(reply as readonly (string | number)[])
           const dead = others.filter(([name, age]) => {
-            return !members.has(name as string) && (age === -1 || Number(age) > silence)
+            const isSilent = age === -1 || Math.min(Number(age), possible) > silence
+            return isSilent && !members.has(name as string)
           })
           return dead.map(([name]) => name as string)
         }),

@@ -301,6 +301,37 @@ describe('while it is open', () => {
     expect(await untilAnswered(() => backend.update([end]))).toEqual(['ok'])
   })
 
+  test.each(['gone', 'full'] as const)(
+    'after a time in which Redis was %s, nobody is dead who has not been able to say that he lives',
+    async (trouble) => {
+      const server = await testServer()
+      const proxy = await tcpProxy(server.port)
+      onTestFinished(() => proxy.close())
+      const admin = adminOf(server)
+      await openBackend({ client: server.url }, A)
+      const backend = await openBackend({ client: `redis://127.0.0.1:${proxy.port}` }, B)
+      const owners = '{plainsight}:owners'
+      const [token = ''] = (await admin.hget(owners, A.executorId))?.split(' ') ?? []
+      const deadOwners = async (): Promise<readonly string[]> => backend.deadOwners(B, B.now)
+      expect(await deadOwners()).toEqual([])
+      if (trouble === 'gone') proxy.refuse()
+      else await admin.config('SET', 'maxmemory', '1')
+      await refusalOf(() => backend.beat(B))
+      await admin.config('SET', 'maxmemory', '0')
+      await admin.hset(owners, A.executorId, `${token} 1 ${Date.now() - 60_000}`)
+      proxy.heal()
+      // Ours have not got through yet.
+      expect(await untilAnswered(deadOwners)).toEqual([])
+      await backend.beat(B)
+      expect(await deadOwners()).toEqual([])
+      await waitFor(async () => (await deadOwners()).includes(A.executorId), {
+        what: 'a death that silence proves',
+        timeout: 8_000,
+      })
+    },
+    15_000,
+  )
+
   test('scripts that Redis has forgotten are sent again', async () => {
     const server = await testServer()
     const backend = await openBackend({ client: server.url })
