@@ -19,10 +19,14 @@ export function createClockOffset(): ClockOffset {
   return {
     note(serverTime, { sentAt, answeredAt }) {
       if (!Number.isFinite(serverTime)) return
-      const measured = Math.round(serverTime - (sentAt + answeredAt) / 2)
+      // The clock was read somewhere on the way: half of the way is what nobody knows.
+      const unknown = (answeredAt - sentAt) / 2
+      // Set back in between: the next answer tells.
+      if (unknown < 0) return
+      const measured = Math.round(serverTime - sentAt - unknown)
       // What it was is kept until it is clearly something else: it must not tremble with the length of the way.
-      const wanted = Math.abs(measured) < MIN_OFFSET_MS ? 0 : measured
-      if (Math.abs(wanted - offset) >= MIN_OFFSET_MS || wanted === 0) offset = wanted
+      if (Math.abs(measured - offset) < MIN_OFFSET_MS + unknown) return
+      offset = Math.abs(measured) < MIN_OFFSET_MS + unknown ? 0 : measured
     },
     toServer: (localTime) => localTime + offset,
     toLocal: (serverTime) => serverTime - offset,
