@@ -48,6 +48,15 @@ local function readGroup(group, count, dueBefore)
   end
 end
 
+-- Its first row as it stands, for a place among others: most of many groups are never read.
+local function peekGroup(group)
+  local row = call('ZRANGE', base .. 'wait:' .. group.name, 0, 0, 'WITHSCORES')
+  if #row == 0 then return false end
+  group.members, group.scores, group.next = { row[1] }, { tonumber(row[2]) }, 1
+  group.isPeeked = true
+  return true
+end
+
 local function isBetter(a, b)
   local first, second = a.scores[a.next], b.scores[b.next]
   if first ~= second then return first < second end
@@ -104,8 +113,10 @@ ops.C = function()
   end
   local perRead = math.max(4, math.ceil(2 * limit / math.max(#groups, 1)))
   local heap, taken = {}, {}
+  local function more(group) return readGroup(group, math.min(perRead, limit - #taken), dueBefore) end
+  local begin = #groups > limit and peekGroup or more
   for k = 1, #groups do
-    if readGroup(groups[k], math.min(perRead, limit), dueBefore) then
+    if begin(groups[k]) then
       heap[#heap + 1] = groups[k]
       siftUp(heap, #heap)
     end
@@ -114,12 +125,14 @@ ops.C = function()
     local group = heap[1]
     local left = rooms[group.queue] or room
     local stays = left > 0
-    if stays then
+    if stays and group.isPeeked then
+      group.isPeeked = false
+      stays = more(group)
+    elseif stays then
       taken[#taken + 1] = group.members[group.next]
       rooms[group.queue] = left - 1
       group.next = group.next + 1
-      stays = group.next <= #group.members
-        or #taken < limit and readGroup(group, math.min(perRead, limit - #taken), dueBefore)
+      stays = group.next <= #group.members or #taken < limit and more(group)
     end
     if not stays then
       heap[1] = heap[#heap]
