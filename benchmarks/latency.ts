@@ -105,7 +105,7 @@ async function latencyOf(name: string, open: OpenQueue): Promise<Record<string, 
   for (let issued = 0; issued < tasks; issued++) {
     const dueAt = startedAt + (issued / TASKS_PER_S) * 1_000
     // One that is late is called at once: the rate stays, as with clients that do not wait for each other.
-    if (dueAt > performance.now()) await sleep(dueAt - performance.now())
+    if (dueAt > performance.now()) await sleep(Math.max(0, dueAt - performance.now()))
     calledAt[issued] = performance.now()
     accepted.push(queue.enqueue(mailTo(issued)))
   }

@@ -5,6 +5,7 @@ import { durationMs, type Duration } from '../task/duration.ts'
 import { InvalidOptionsError, TaskInterruptedError } from '../task/errors.ts'
 import { reading } from '../task/reading.ts'
 import type { Status } from '../task/status.ts'
+import type { Deadline } from '../task/timer-queue.ts'
 import { transition } from '../task/transition.ts'
 import type { Attempts } from './attempt.ts'
 import { ownerNow, type Core } from './core.ts'
@@ -27,6 +28,8 @@ const AFTER_GRACE_MS = 2_900
 const ABORT_MS = 500
 /** What giving up the rest may take, and then closing the store. */
 const STORE_MS = 800
+/** How often it is looked whether what closing waits for has come. */
+const LOOK_MS = 10
 /** What is left for closing the store when everything before it has taken as long as it may. */
 const LAST_MS = 150
 
@@ -142,12 +145,20 @@ function isBusy(core: Core, kind: Kind): boolean {
 function runningEnded(core: Core, ms: number, kind: Kind): Promise<void> {
   return new Promise((resolve) => {
     const endsAt = core.clock.monotonic() + ms
+    let next: Deadline | undefined
     const look = (): void => {
+      next?.cancel()
       const busy = isBusy(core, kind)
       const leftMs = endsAt - core.clock.monotonic()
-      if (!busy || leftMs <= 0) resolve()
-      else core.timers.after(Math.min(leftMs, 10), look)
+      if (!busy || leftMs <= 0) {
+        core.onIdle.delete(look)
+        resolve()
+      } else {
+        next = core.timers.after(Math.min(leftMs, LOOK_MS), look)
+      }
     }
+    // Told when the last task has ended; looked at as well, for those of another kind may go on.
+    core.onIdle.add(look)
     look()
   })
 }
