@@ -287,9 +287,10 @@ export function redisBackend(options: RedisBackendOptions): Backend {
       while (removed < limit) {
         const most = Math.min(limit - removed, SWEPT_PER_SCRIPT)
         const args = [endedBefore, maxFinished, most, now].map(textOf)
-        const more = await run('sweep', ['S', ...args, digits], Number, most)
-        removed += more
-        if (more < most) break
+        const reply = await run('sweep', ['S', ...args, digits], (pair) => pair, most)
+        const [count, isMore] = reply as readonly [number, number]
+        removed += count
+        if (count < most && isMore === 0) break
       }
       return removed
     },

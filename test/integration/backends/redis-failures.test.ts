@@ -287,6 +287,23 @@ describe('while it is open', () => {
     expect((await backend.claim(A, CLAIM)).length).toBe(1)
   })
 
+  test('large records are removed some at a time: all by one call, none by one long script', async () => {
+    const server = await testServer()
+    const backend = await openBackend({ client: server.url })
+    const inputJson = JSON.stringify('x'.repeat(500_000))
+    for (let count = 0; count < 40; count++) {
+      const stored = await insertOne(backend, newRecord(A, { inputJson }))
+      await backend.update([endOf(stored)])
+    }
+    const admin = adminOf(server)
+    await admin.config('RESETSTAT')
+    const all = { endedBefore: NOW + 9, maxFinished: 0, limit: 100, now: NOW }
+    expect(await backend.sweep(all)).toBe(40)
+    const stats = await admin.info('commandstats')
+    expect(Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1])).toBeGreaterThanOrEqual(10)
+    expect(await admin.hlen('{plainsight}:spec')).toBe(0)
+  })
+
   test('a state whose answer was lost is the same when it is repeated', async () => {
     const server = await testServer()
     const proxy = await tcpProxy(server.port)

@@ -1,7 +1,10 @@
 /**
- * `S endedBefore maxFinished limit now digits`: removes finished records with all that hangs on them, and answers how many.
+ * `S endedBefore maxFinished limit now digits`: removes finished records with all that hangs on them. Answers how many, and 1
+ * when there are more that would have been too large to go with these.
  */
 export const SWEEP: string = String.raw`
+local MAX_SWEPT_BYTES = 2000000
+
 local function expireKeys(now, limit)
   local due = call('ZRANGEBYSCORE', ORPHANS, '-inf', now, 'LIMIT', 0, limit)
   for k = 1, #due do
@@ -80,15 +83,20 @@ ops.S = function()
     return tonumber(a[1]) < tonumber(b[1])
   end)
   local surplus = finished - most
-  local victims, byDigit = {}, {}
+  local victims, byDigit, bytes, isMore = {}, {}, 0, 0
   for k = 1, math.min(#ended, limit) do
     local pos, at, digit = ended[k][1], ended[k][2], ended[k][3]
     if k <= surplus or at < endedBefore then
+      bytes = bytes + call('HSTRLEN', SPEC, pos)
+      if #victims > 0 and bytes > MAX_SWEPT_BYTES then
+        isMore = 1
+        break
+      end
       victims[#victims + 1] = pos
       push(byDigit, digit, pos)
     end
   end
   if #victims > 0 then remove(victims, byDigit, now) end
-  return #victims
+  return { #victims, isMore }
 end
 `
