@@ -33,6 +33,21 @@ export const logCases: readonly BackendCase[] = [
     },
   },
   {
+    name: 'a chunk of an earlier fence is ok when it is repeated, and stale when it is new, whatever came after it',
+    async run({ backend }) {
+      await backend.open(A)
+      const first = await insertOne(backend, newRecord(A))
+      const second = patchOf(first, { fence: 2, starts: 2 })
+      await backend.append([chunk(first, 0, ['a'])])
+      await backend.update([second])
+      await backend.append([chunk({ ...first, state: second.state }, 0, ['b'])])
+      equal(await backend.append([chunk(first, 0, ['a'])]), ['ok'], 'the repeat')
+      equal(await backend.append([chunk(first, 1, ['late'])]), ['stale'], 'the new one')
+      const { lines } = await backend.logs(first.spec.id)
+      equal(lines.map(({ message }) => message).join(''), 'ab', 'messages')
+    },
+  },
+  {
     name: 'a repeated chunk is ok and not stored twice, also after the record has ended',
     async run({ backend }) {
       await backend.open(A)

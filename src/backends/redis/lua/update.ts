@@ -103,6 +103,14 @@ end
  * empty for none. Answers a letter for each.
  */
 export const APPEND: string = String.raw`
+local function hasChunk(log, number)
+  local wanted = number .. ' '
+  for _, chunk in ipairs(call('LRANGE', log, 0, -1)) do
+    if sub(chunk, 1, #wanted) == wanted then return true end
+  end
+  return false
+end
+
 ops.P = function()
   local n = tonumber(A[i + 1])
   i = i + 2
@@ -118,7 +126,7 @@ ops.P = function()
       local lastFence, lastChunk = match(call('LINDEX', log, -1) or '', '^(%d+) (%d+) ')
       fence, chunk = tonumber(fence), tonumber(chunk)
       lastFence, lastChunk = tonumber(lastFence or -1), tonumber(lastChunk or -1)
-      if fence < lastFence or fence == lastFence and chunk <= lastChunk then
+      if fence == lastFence and chunk <= lastChunk or fence < lastFence and hasChunk(log, number) then
         marks[k] = 'o'
       elseif sub(state, 2, #expected + 1) == expected then
         marks[k] = 'o'
