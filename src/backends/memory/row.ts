@@ -41,6 +41,8 @@ export interface RowExtras {
   /** The fence that `chunks` counts for. */
   chunkFence: number
   chunks: number
+  /** How many chunks each earlier fence has, if there was one. */
+  earlierChunks: Map<number, number> | undefined
 }
 
 export function extrasOf(row: Row): RowExtras {
@@ -54,6 +56,7 @@ export function extrasOf(row: Row): RowExtras {
     dropped: 0,
     chunkFence: -1,
     chunks: 0,
+    earlierChunks: undefined,
   })
 }
 
@@ -69,14 +72,21 @@ export function snapshot(row: Row): StoredRecord {
 export function hasChunk(row: Row, patch: LogPatch): boolean {
   const { extras } = row
   if (extras === undefined || patch.fence > extras.chunkFence) return false
-  return patch.fence < extras.chunkFence || patch.chunk < extras.chunks
+  const isLatest = patch.fence === extras.chunkFence
+  return patch.chunk < (isLatest ? extras.chunks : (extras.earlierChunks?.get(patch.fence) ?? 0))
 }
 
 /** Stores a chunk. Lines are copied: the caller's array may be one that it uses again. */
 export function addChunk(row: Row, patch: LogPatch): void {
   const extras = extrasOf(row)
   for (const line of patch.lines) extras.lines.push(line)
-  if (patch.fence !== extras.chunkFence) extras.droppedBefore += extras.dropped
+  if (patch.fence !== extras.chunkFence) {
+    extras.droppedBefore += extras.dropped
+    if (extras.chunks > 0) {
+      extras.earlierChunks ??= new Map()
+      extras.earlierChunks.set(extras.chunkFence, extras.chunks)
+    }
+  }
   extras.dropped = patch.dropped
   extras.chunkFence = patch.fence
   extras.chunks = patch.chunk + 1
