@@ -10,7 +10,7 @@ import { READ_OPTION_NAMES, readSettings, type ReadOptions } from '../stream/rea
 import { acknowledgements, type Acknowledgements } from './acknowledge.ts'
 import { consumerGroup, type ConsumerGroup, type Delivered } from './group.ts'
 import { checkPlace, DEFAULT_STREAM, type RedisStreamPlace } from './place.ts'
-import { ENTRY_ID } from './source.ts'
+import { ENTRY_ID, ENTRY_WORDS } from './source.ts'
 
 /** Options of {@link consumeEvents}. `from` says where a group begins that does not exist yet: after the entry of an id. */
 export interface ConsumeEventsOptions extends RedisStreamPlace, ReadOptions {
@@ -74,7 +74,7 @@ export function consumeEvents(
     throw new InvalidOptionsError('ack', "'auto' or 'manual'", ack, WHERE)
   }
   const minIdleMs = Math.max(1, Math.round(durationMs(minIdle, 'minIdle', WHERE)))
-  const settings = readSettings(given, ENTRY_ID, WHERE)
+  const settings = readSettings(given, ENTRY_ID, ENTRY_WORDS, WHERE)
   const { from } = settings
   const begin = from === 'now' ? '$' : from === 'start' ? '0' : from.entry
   return consume({
@@ -127,6 +127,7 @@ async function* consume(settings: Consuming): AsyncGenerator<ConsumedItem, void,
         }
         open.add(id)
         for (const item of itemsOfEntry(entry)) {
+          signal?.throwIfAborted()
           let isDone = false
           const ack = (): void => {
             if (!isDone) done()

@@ -2,7 +2,15 @@
 
 import type { RedisSource } from '../../connections/redis.ts'
 import { BackendUnavailableError } from '../../task/errors.ts'
-import { openForReading, BLOCK_MS, COUNT, entriesOf, firstStream, OPERATION } from './source.ts'
+import {
+  openForReading,
+  BLOCK_MS,
+  COUNT,
+  entriesOf,
+  firstStream,
+  OPERATION,
+  ORIGIN,
+} from './source.ts'
 import type { RedisEntry } from './source.ts'
 
 export interface Delivered extends RedisEntry {
@@ -28,8 +36,6 @@ export interface GroupSettings {
   readonly isHeld: (id: string) => boolean
   readonly where: string
 }
-
-const ORIGIN = '0-0'
 
 export function consumerGroup(settings: GroupSettings): ConsumerGroup {
   const { client, stream, group, consumer, minIdleMs, isHeld, where } = settings

@@ -5,7 +5,7 @@ import type { StreamItem } from '../stream/item.ts'
 import { readStream } from '../stream/read.ts'
 import { READ_OPTION_NAMES, readSettings, type ReadOptions } from '../stream/read-options.ts'
 import { checkPlace, DEFAULT_STREAM, type RedisStreamPlace } from './place.ts'
-import { ENTRY_ID, redisEntries } from './source.ts'
+import { ENTRY_ID, ENTRY_WORDS, redisEntries } from './source.ts'
 
 /** Options of {@link readEvents}. */
 export interface ReadEventsOptions extends RedisStreamPlace, ReadOptions {}
@@ -36,6 +36,6 @@ export function readEvents(
   const given = readOptions(options, OPTION_NAMES, WHERE)
   const { client, stream = DEFAULT_STREAM } = given
   checkPlace(client, stream, WHERE)
-  const settings = readSettings(given, ENTRY_ID, WHERE)
+  const settings = readSettings(given, ENTRY_ID, ENTRY_WORDS, WHERE)
   return readStream({ ...settings, open: () => redisEntries(client, stream, WHERE) })
 }

@@ -7,6 +7,9 @@ import { ENTRY_FIELD } from './sink.ts'
 
 export const ENTRY_ID: RegExp = /^\d{1,20}-\d{1,20}$/
 
+/** What Redis calls the oldest entry that is left, and what comes from now on. */
+export const ENTRY_WORDS = { '0': 'start', '0-0': 'start', $: 'now' } as const
+
 /** An answer comes after so long at the latest: a link that died without a word is noticed by its silence. */
 export const BLOCK_MS = 5_000
 /** So many entries are read at once: what a reader has in memory, however slow it is. */
@@ -16,6 +19,8 @@ const READY_MS = 1_000
 const COMMAND_TIMEOUT_MS = 10_000
 
 export const OPERATION = 'read events'
+/** The id before all others. */
+export const ORIGIN = '0-0'
 
 /** A connection for waiting. */
 export function openForReading(client: RedisSource, stream: string, where: string): OpenPlace {
@@ -34,16 +39,33 @@ export function redisEntries(client: RedisSource, stream: string, where: string)
     )
     return entriesOf(answer)[0]?.id
   }
+  const entriesAfter = async (after: string, ...block: readonly (string | number)[]) => {
+    const answer = await place.call(OPERATION, ({ client: redis, counted }) =>
+      counted(redis.call('xread', 'COUNT', COUNT, ...block, 'STREAMS', key, after)),
+    )
+    return entriesOf(firstStream(answer))
+  }
+  /** Of all entries that there have been, deleted ones too; `undefined` when nobody can say. */
+  const newestEver = (): Promise<string | undefined> =>
+    place.call(OPERATION, async ({ client: redis, counted }) => {
+      try {
+        return newestOf(await counted(redis.call('xinfo', 'STREAM', key)))
+      } catch (error) {
+        if (/no such key|^NOPERM/.test((error as Error).message)) return undefined
+        throw error
+      }
+    })
   return {
-    origin: '0-0',
+    origin: ORIGIN,
     async read(after) {
-      const answer = await place.call(OPERATION, ({ client: redis, counted }) =>
-        counted(redis.call('xread', 'COUNT', COUNT, 'BLOCK', BLOCK_MS, 'STREAMS', key, after)),
-      )
-      return entriesOf(firstStream(answer))
+      const entries = await entriesAfter(after, 'BLOCK', BLOCK_MS)
+      if (entries.length > 0) return entries
+      const newest = await newestEver()
+      // Another stream than the one whose id this is, or one whose server has an earlier clock: all of it is new.
+      return newest !== undefined && orderOf(newest, after) < 0 ? entriesAfter(ORIGIN) : []
     },
     first: () => range('xrange', '-', '+'),
-    last: async () => (await range('xrevrange', '+', '-')) ?? '0-0',
+    last: async () => (await range('xrevrange', '+', '-')) ?? ORIGIN,
     order: orderOf,
     before: idBefore,
     close: () => place.connection.close(),
@@ -59,6 +81,14 @@ export function firstStream(answer: unknown): unknown {
   }
   if (typeof answer === 'object' && answer !== null) return Object.values(answer)[0]
   return undefined
+}
+
+/** From what `XINFO STREAM` answers: pairs, as a list or as a map. */
+function newestOf(answer: unknown): string | undefined {
+  const name = 'last-generated-id'
+  if (answer instanceof Map) return String(answer.get(name))
+  if (Array.isArray(answer)) return String((answer as readonly unknown[])[answer.indexOf(name) + 1])
+  return String((answer as Readonly<Record<string, unknown>>)[name])
 }
 
 export interface RedisEntry extends RawEntry {
@@ -100,5 +130,5 @@ const MAX_SEQUENCE = 2n ** 64n - 1n
 function idBefore(id: string): string {
   const [time, sequence] = numbersOf(id)
   if (sequence > 0n) return `${time}-${sequence - 1n}`
-  return time > 0n ? `${time - 1n}-${MAX_SEQUENCE}` : '0-0'
+  return time > 0n ? `${time - 1n}-${MAX_SEQUENCE}` : ORIGIN
 }

@@ -27,6 +27,6 @@ export function readSqliteEvents(
 ): AsyncGenerator<StreamItem, void, undefined> {
   const given = readOptions(options, READ_OPTION_NAMES, WHERE)
   const place = readPath(path, WHERE)
-  const settings = readSettings(given, ENTRY_ID, WHERE)
+  const settings = readSettings(given, ENTRY_ID, { '0': 'start' }, WHERE)
   return readStream({ ...settings, open: () => sqliteEntries(place) })
 }

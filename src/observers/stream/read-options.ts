@@ -27,15 +27,20 @@ export const READ_OPTION_NAMES: readonly string[] = [
   'onError',
 ]
 
-/** @throws {InvalidOptionsError} INVALID_OPTIONS naming the option */
+/**
+ * @param words what the store itself calls a beginning
+ * @throws {InvalidOptionsError} INVALID_OPTIONS naming the option
+ */
 export function readSettings(
   options: ReadOptions,
   entryId: RegExp,
+  words: Readonly<Record<string, 'start' | 'now'>>,
   where: string,
 ): Omit<ReadSettings, 'open'> {
   const { from = 'now', signal, onError } = options
+  const word = typeof from === 'string' && Object.hasOwn(words, from) ? words[from] : undefined
   return {
-    from: readFrom(from, entryId, where),
+    from: word ?? readFrom(from, entryId, where),
     filter: eventFilter(options, where),
     signal: checkSignal(signal, where),
     onError: checkOnError(onError, where),

@@ -68,15 +68,17 @@ export async function* readStream(
       const after = position
       const entries = await call(() => source.read(after))
       if (resumed !== undefined && entries[0]?.id !== resumed.entry) {
-        const gap = await call(() => trimmedSince(source, resumed as Position))
+        const gap = await call(() => missingSince(source, resumed as Position, entries[0]?.id))
         if (gap !== undefined) yield gap
         // Nothing has come yet: the entry that was read last may be the newest one.
         if (entries.length > 0 || gap !== undefined) resumed = undefined
       }
       for (const { id, text } of entries) {
         const entry = readEntry(text)
+        const skip = resumed?.entry === id ? resumed.index + 1 : 0
         if (entry.kind === 'foreign') {
-          yield* foreign(id, entry.reason)
+          // What was gone on after has been told.
+          if (skip === 0) yield* foreign(id, entry.reason)
         } else {
           const from = position
           const { missing, seen } = numbers.look(entry)
@@ -84,8 +86,10 @@ export async function* readStream(
             const reason = await call(() => missingReason(source, from))
             yield gapItem(itemId(id, -1), reason, missing, entry.writer)
           }
-          const skip = resumed?.entry === id ? resumed.index + 1 : 0
-          yield* itemsOf(id, entry, Math.max(seen, skip), filter, foreign)
+          for (const item of itemsOf(id, entry, Math.max(seen, skip), filter, foreign)) {
+            yield item
+            signal?.throwIfAborted()
+          }
         }
         position = id
         resumed = undefined
@@ -181,8 +185,18 @@ export function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true
 }
 
-/** The entry that was read last is not there: when the stream begins after it, what followed it may be gone too. */
-async function trimmedSince(source: EntrySource, resumed: Position): Promise<GapItem | undefined> {
+/**
+ * The entry that was read last is not there: when the stream begins after it, or began anew, what followed it may be gone
+ * too.
+ */
+async function missingSince(
+  source: EntrySource,
+  resumed: Position,
+  next: string | undefined,
+): Promise<GapItem | undefined> {
+  if (next !== undefined && source.order(next, resumed.entry) < 0) {
+    return gapItem(itemId(next, -1), 'lost', undefined, undefined)
+  }
   const first = await source.first()
   if (first === undefined) {
     const index = Math.min(resumed.index, 999_999_999)

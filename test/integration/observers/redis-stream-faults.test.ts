@@ -412,6 +412,24 @@ describe('a reader that Redis refuses', () => {
     await items.return()
   }, 20_000)
 
+  it('goes on in a stream that begins anew with earlier ids', async () => {
+    const isWaiting = async () => String(await admin.client('LIST')).includes('cmd=xread')
+    await admin.xadd(stream, '99999999999999-0', 'other', 'thing')
+    const observer = observe(server.url)
+    const running = read(server.url, '$')
+    const next = running.next()
+    await waitFor(isWaiting)
+    const resumed = read(server.url, '99999999999999-0:0')
+    const gap = resumed.next()
+    await admin.del(stream)
+    for (const seq of upTo(3)) observer.onEvent(logEvent(seq))
+    await observer.flush()
+    expect((await next).value).toMatchObject({ event: { seq: 1 }, number: 1 })
+    expect((await gap).value).toMatchObject({ type: 'gap', reason: 'lost', count: undefined })
+    expect(shortly(await take(running, 2))).toEqual([2, 3])
+    expect(shortly(await take(resumed, 3))).toEqual([1, 2, 3])
+  }, 20_000)
+
   it('reads no more than it needs, however slow the loop is', async () => {
     const observer = observe(server.url)
     const message = 'x'.repeat(10_000)

@@ -72,6 +72,18 @@ describe('consumeEvents', () => {
     expect(again.map(({ deliveries }) => deliveries)).toEqual(upTo(20).map(() => 2))
   })
 
+  it('gives nothing more once its signal has aborted', async () => {
+    await write(20)
+    const controller = new AbortController()
+    const items: ConsumedItem[] = []
+    for await (const item of consume({ signal: controller.signal })) {
+      items.push(item)
+      if (items.length === 10) controller.abort()
+    }
+    expect(shortly(items)).toEqual(upTo(10))
+    expect(await pending()).toBe(1)
+  })
+
   it('acknowledges an entry when all of its items are, in any order, with ack: manual', async () => {
     await write(20)
     const items = consume({ ack: 'manual' })

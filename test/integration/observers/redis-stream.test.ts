@@ -273,6 +273,38 @@ describe('readEvents', () => {
     await waitFor(async () => !String(await client.client('LIST')).includes('plainsight-reader'))
   })
 
+  it('gives nothing more once its signal has aborted, whatever it has read', async () => {
+    const observer = observe()
+    for (const seq of upTo(60)) observer.onEvent(logEvent(seq))
+    await observer.close()
+    const controller = new AbortController()
+    const items: StreamItem[] = []
+    for await (const item of read({ signal: controller.signal })) {
+      items.push(item)
+      if (items.length === 3) controller.abort()
+    }
+    expect(shortly(items)).toEqual([1, 2, 3])
+  })
+
+  it('goes on after an entry that is not ours', async () => {
+    await client.xadd(stream, '*', 'other', 'thing')
+    const observer = observe()
+    observer.onEvent(logEvent(1))
+    await observer.close()
+    const [foreign] = await take(read(), 1)
+    expect(foreign).toMatchObject({ type: 'foreign' })
+    expect(shortly(await take(read({ from: foreign?.id ?? '' }), 1))).toEqual([1])
+  })
+
+  it("understands Redis' own words for where to begin", async () => {
+    const observer = observe()
+    for (const seq of upTo(60)) observer.onEvent(logEvent(seq))
+    await observer.flush()
+    for (const from of ['0', '0-0']) expect(shortly(await take(read({ from }), 1))).toEqual([1])
+    const [entry = ''] = (await take(read(), 1))[0]?.id.split(':') ?? []
+    expect(shortly(await take(read({ from: entry }), 1))).toEqual([51])
+  })
+
   it('closes its connection when the loop is left', async () => {
     const observer = observe()
     observer.onEvent(logEvent(1))
