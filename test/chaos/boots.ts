@@ -37,6 +37,7 @@ export async function bootBeside(
     await first.line('loaded')
     const go: Go = {
       directory,
+      place: join(directory, 'tasks.db'),
       tag: 'first',
       seed,
       factor: 1,

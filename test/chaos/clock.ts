@@ -34,7 +34,7 @@ export function hasFaketime(): boolean {
 }
 
 /** The environment of a process whose wall clock is off by what the file says; its timers are not. */
-function fakedTime(offsetFile: string): Readonly<Record<string, string>> {
+export function fakedTime(offsetFile: string): Readonly<Record<string, string>> {
   return {
     LD_PRELOAD: FAKETIME ?? '',
     FAKETIME_TIMESTAMP_FILE: offsetFile,
@@ -69,8 +69,10 @@ export async function fakedSkew(skewSeconds: number, ms: number): Promise<number
   const directory = mkdtempSync(join(tmpdir(), 'plainsight-skew-'))
   const offsetFile = join(directory, 'offset')
   writeFileSync(offsetFile, `${skewSeconds < 0 ? '' : '+'}${skewSeconds}\n`)
-  const owner = startChild(NAP_PROGRAM, [directory, '5', 'leases'], { env: fakedTime(offsetFile) })
-  const other = startChild(NAP_PROGRAM, [directory, '0', 'leases'])
+  const owner = startChild(NAP_PROGRAM, [join(directory, 'tasks.db'), '5', 'leases'], {
+    env: fakedTime(offsetFile),
+  })
+  const other = startChild(NAP_PROGRAM, [join(directory, 'tasks.db'), '0', 'leases'])
   try {
     await Promise.all([owner.line('ready'), other.line('ready')])
     await sleep(ms)

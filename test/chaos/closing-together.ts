@@ -34,6 +34,7 @@ export async function closeTogether(
         await child.line('loaded')
         const go: Go = {
           directory,
+          place: join(directory, 'tasks.db'),
           tag,
           seed: random.below(1 << 30),
           factor: 1,

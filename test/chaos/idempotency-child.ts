@@ -1,5 +1,5 @@
 /**
- * A caller with idempotency keys. Takes the directory and what to do:
+ * A caller with idempotency keys. Takes the store and what to do:
  *
  * - `storm KEYS CALLERS`: after `go`, enqueues each key from so many callers at once, in the order of all other processes;
  *   says `K key id` for what each key came to, and `breach …` when its callers heard of different tasks.
@@ -9,7 +9,6 @@
 
 import { once } from 'node:events'
 import { writeSync } from 'node:fs'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import {
   createExecutor,
@@ -17,9 +16,9 @@ import {
   IdempotencyMismatchError,
   setFallbackLogger,
 } from '../../src/index.ts'
-import { sqliteBackend } from '../../src/sqlite.ts'
+import { openStore } from './open-store.ts'
 
-const [directory = '', mode = '', first = '0', callers = '1'] = process.argv.slice(2)
+const [place = '', mode = '', first = '0', callers = '1'] = process.argv.slice(2)
 const say = (line: string): void => void writeSync(1, `${line}\n`)
 const input = createInterface({ input: process.stdin })
 process.stdin.on('close', () => process.exit(3))
@@ -33,7 +32,7 @@ const task = defineTask({
 })
 const executor = createExecutor({
   tasks: [task],
-  backend: sqliteBackend(join(directory, 'tasks.db')),
+  backend: await openStore(place),
   observers: [],
   concurrency: 50,
 })

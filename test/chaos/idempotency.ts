@@ -11,6 +11,7 @@ import { waitFor } from '../../src/testing/wait-for.ts'
 import { startChild } from '../support/child.ts'
 import { fastClock } from '../support/fast-clock.ts'
 import { seededRandom } from '../support/random.ts'
+import { openStore } from './open-store.ts'
 
 const PROGRAM = fileURLToPath(new URL('idempotency-child.ts', import.meta.url))
 
@@ -22,15 +23,20 @@ export interface StormReport {
   readonly breaches: readonly string[]
 }
 
-/** Each of `processes` asks for each of `keys` from `callers` callers at once. `mismatch`: with one of two inputs each. */
+/**
+ * Each of `processes` asks for each of `keys` from `callers` callers at once. `mismatch`: with one of two inputs each.
+ * On a file, or on the Redis given.
+ */
 export async function storm(
   mode: 'storm' | 'mismatch',
   keys: number,
   callers: number,
   processes: number,
+  redis?: string,
 ): Promise<StormReport> {
   const directory = mkdtempSync(join(tmpdir(), 'plainsight-keys-'))
-  const args = [directory, mode, String(keys), String(callers)]
+  const place = redis ?? join(directory, 'tasks.db')
+  const args = [place, mode, String(keys), String(callers)]
   const children = Array.from({ length: processes }, () => startChild(PROGRAM, args))
   const breaches: string[] = []
   const idOf = new Map<string, string>()
@@ -53,7 +59,7 @@ export async function storm(
     for (const child of children) child.kill()
     await Promise.all(children.map((child) => child.ended))
   }
-  const records = await withStore(directory, allRecords)
+  const records = await withStore(place, allRecords)
   breaches.push(...oneEach(records, keys))
   const calls = keys * callers * processes
   if (mode === 'mismatch' && refused !== calls / 2) {
@@ -70,10 +76,11 @@ export async function killedCallers(
 ): Promise<{ readonly keys: number; readonly breaches: readonly string[] }> {
   const random = seededRandom(seed)
   const directory = mkdtempSync(join(tmpdir(), 'plainsight-keys-'))
+  const place = join(directory, 'tasks.db')
   const answers = new Map<string, string>()
   const breaches: string[] = []
   for (let life = 0; life < kills; life++) {
-    const child = startChild(PROGRAM, [directory, 'crawl', String(answers.size)])
+    const child = startChild(PROGRAM, [place, 'crawl', String(answers.size)])
     try {
       await child.line('K ')
       await sleep(random() * 25)
@@ -86,7 +93,7 @@ export async function killedCallers(
       if (word === 'K') answers.set(key, id)
     }
   }
-  const records = await withStore(directory, allRecords)
+  const records = await withStore(place, allRecords)
   for (const { id, idempotencyKey = '' } of records) {
     const answer = answers.get(idempotencyKey)
     if (answer !== undefined && answer !== id)
@@ -189,10 +196,10 @@ export async function reuseAfterTtl(): Promise<readonly string[]> {
   return breaches
 }
 
-async function withStore<T>(directory: string, work: (web: Executor) => Promise<T>): Promise<T> {
+async function withStore<T>(place: string, work: (web: Executor) => Promise<T>): Promise<T> {
   const web = createExecutor({
     work: false,
-    backend: sqliteBackend(join(directory, 'tasks.db')),
+    backend: await openStore(place),
     observers: [],
   })
   await web.start()

@@ -1,8 +1,8 @@
 /**
- * The process that is killed: an executor on SQLite that enqueues and runs a mix of tasks, and writes the journal.
+ * The process that is killed: an executor that enqueues and runs a mix of tasks, and writes the journal.
  *
- * It loads everything, says `loaded`, and waits on stdin for `go MODE SEED DIRECTORY DURABILITY [FACTOR EPOCH]`, so that the parent can
- * have the next one ready while this one runs. Then it says `opening`, and `accepted` after the first task.
+ * It loads everything, says `loaded`, and waits on stdin for `go MODE SEED DIRECTORY DURABILITY [FACTOR EPOCH PLACE]`, so that the
+ * parent can have the next one ready while this one runs. The store is a file in the directory unless a place is given. Then it says `opening`, and `accepted` after the first task.
  */
 
 import { once } from 'node:events'
@@ -13,12 +13,12 @@ import { createInterface } from 'node:readline'
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { systemClock } from '../../src/executor/system-clock.ts'
 import { createExecutor, setFallbackLogger, type Executor } from '../../src/index.ts'
-import { sqliteBackend } from '../../src/sqlite.ts'
 import { fastClock } from '../support/fast-clock.ts'
 import { seededRandom } from '../support/random.ts'
 import { openJournal, type Journal } from './journal.ts'
 import { inputOf, JOURNALED_KINDS, journaledTasks } from './journaled-tasks.ts'
 import { KILL_CONCURRENCY } from './kill-check.ts'
+import { openStore } from './open-store.ts'
 
 /** How many tasks one life enqueues at most: the rest of its time it only runs. */
 const MAX_ROOTS = 240
@@ -39,6 +39,7 @@ const [
   durability = 'process',
   factor = '1',
   epochMs = '0',
+  place = join(directory, 'tasks.db'),
 ] = command.split(' ')
 // The parent is gone when its end of the pipe is: nobody would kill this process any more.
 process.stdin.on('close', () => process.exit(3))
@@ -53,9 +54,7 @@ const tasks = journaledTasks(journal, clock)
 setFallbackLogger({ error() {} })
 const executor = createExecutor({
   tasks: Object.values(tasks),
-  backend: sqliteBackend(join(directory, 'tasks.db'), {
-    durability: durability as 'process' | 'power',
-  }),
+  backend: await openStore(place, durability as 'process' | 'power'),
   observers: [],
   concurrency: KILL_CONCURRENCY,
   retention: { maxCount: Infinity },

@@ -26,7 +26,7 @@ export interface KillReport {
 /** So many kills hit one file before it is drained and checked, and the next begins empty. */
 const ROUNDS_PER_FILE = 50
 export const KILL_PROGRAM: string = fileURLToPath(new URL('kill-child.ts', import.meta.url))
-const DRAIN_DEADLINE_MS = 60_000
+const DRAIN_DEADLINE_MS = 90_000
 
 /** Where the kill falls: while the file is opened (or made), while tasks run, while the executor closes. */
 const PHASES = ['open', 'run', 'run', 'run', 'run', 'close'] as const
@@ -102,17 +102,20 @@ export interface DrainOptions extends CheckOptions {
   /** The time by which the records were written, when it was not the system's. */
   readonly factor?: number | undefined
   readonly epochMs?: number | undefined
+  /** The store, unless it is the file in the directory. */
+  readonly place?: string | undefined
 }
 
-/** Finishes all that is left on the file in `directory`, in a process of `KILL_PROGRAM`, and checks what became of it. */
+/** Finishes all that is left in the store, in a process of `KILL_PROGRAM`, and checks what became of it. */
 export async function drainAndCheck(
   child: Child,
   directory: string,
   durability: string,
-  { factor = 1, epochMs = 0, ...options }: DrainOptions = {},
+  { factor = 1, epochMs = 0, place, ...options }: DrainOptions = {},
 ): Promise<ReturnType<typeof checkKills>> {
   await child.line('loaded')
-  child.write(`go drain 1 ${directory} ${durability} ${factor} ${epochMs}`)
+  const file = join(directory, 'tasks.db')
+  child.write(`go drain 1 ${directory} ${durability} ${factor} ${epochMs} ${place ?? file}`)
   const deadline = setTimeout(() => child.kill(), DRAIN_DEADLINE_MS)
   try {
     await child.line('drained')
@@ -124,7 +127,7 @@ export async function drainAndCheck(
   const lines = readFileSync(join(directory, 'records.jsonl'), 'utf8').split('\n')
   const records = lines.filter((line) => line !== '').map((line) => JSON.parse(line) as FinalRecord)
   const { breaches, counts } = checkKills(readJournal(join(directory, 'journal')), records, options)
-  breaches.push(...damageOf(join(directory, 'tasks.db')))
+  if (place === undefined) breaches.push(...damageOf(file))
   return { breaches, counts }
 }
 

@@ -1,30 +1,32 @@
 /**
- * One of several worker processes on one file, each of which enqueues and runs a mix of tasks and writes the journal.
+ * One of several worker processes on one store, each of which enqueues and runs a mix of tasks and writes the journal.
  *
  * It loads everything, says `loaded`, and waits on stdin for `go {…}`, a `Go` as JSON. It says `accepted` after its first
  * task, `long ID` before it enqueues a task that somebody else is to cancel, and then does what it is told:
- * `cancel ID` (it answers `cancel ID true|false`), `enough` (it enqueues no more), `close` (it says `closed` and ends).
+ * `hold` (it enqueues such a task, and says `held`), `cancel ID` (it answers `cancel ID true|false`), `enough` (it enqueues no more), `close` (it says `closed` and ends).
  */
 
 import { once } from 'node:events'
-import { rmSync, writeSync } from 'node:fs'
+import { writeSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { lockPath } from '../../src/backends/sqlite/owner-lock.ts'
 import { systemClock } from '../../src/executor/system-clock.ts'
 import { BackendUnavailableError, createExecutor, setFallbackLogger } from '../../src/index.ts'
-import { sqliteBackend } from '../../src/sqlite.ts'
 import { fastClock } from '../support/fast-clock.ts'
 import { seededRandom } from '../support/random.ts'
 import { openJournal } from './journal.ts'
 import { inputOf, JOURNALED_KINDS, journaledTasks } from './journaled-tasks.ts'
 import { KILL_CONCURRENCY } from './kill-check.ts'
+import { openStore, removeLock } from './open-store.ts'
 
 /** What a worker is told to be. */
 export interface Go {
+  /** Of the journal. */
   readonly directory: string
+  /** A path, or a URL. */
+  readonly place: string
   readonly tag: string
   readonly seed: number
   /** How fast its time runs; 1 is the system's. */
@@ -54,13 +56,12 @@ const random = seededRandom(go.seed)
 const journal = openJournal(join(go.directory, 'journal'), go.tag)
 const clock = go.factor === 1 ? systemClock : fastClock(go.factor, go.epochMs)
 const tasks = journaledTasks(journal, clock)
-const path = join(go.directory, 'tasks.db')
 
 // A body that outlives its attempt logs there; all else on stderr is a fault.
 setFallbackLogger({ error() {} })
 const executor = createExecutor({
   tasks: Object.values(tasks),
-  backend: sqliteBackend(path),
+  backend: await openStore(go.place),
   observers: [],
   concurrency: KILL_CONCURRENCY,
   retention: { maxCount: Infinity },
@@ -78,10 +79,11 @@ input.on('line', (line) => {
   if (word === 'enough') isEnough = true
   if (word === 'close') void close()
   if (word === 'cancel') void cancel(id)
+  if (word === 'hold') void hold()
 })
 
 await start()
-if (go.judgedBy === 'leases') rmSync(lockPath(path, executor.id), { force: true })
+if (go.judgedBy === 'leases') await removeLock(go.place, executor.id)
 say('started')
 for (let produced = 0; produced < go.limit && !isEnough;) {
   const { running, queued } = executor.stats()
@@ -120,6 +122,15 @@ async function enqueueLong(): Promise<void> {
   say(`long ${id}`)
   const handle = await executor.enqueue(tasks.long, { workMs: 0 }, { id })
   journal.write('A', handle.id, 'long', '-')
+}
+
+async function hold(): Promise<void> {
+  try {
+    await enqueueLong()
+  } catch (error) {
+    if (!isAway(error)) throw error
+  }
+  say('held')
 }
 
 async function cancel(id: string): Promise<void> {

@@ -1,10 +1,12 @@
-/** Several worker processes on one file that are killed and frozen: nothing may be lost, or end twice. */
+/** Several worker processes on one store that are killed and frozen: nothing may be lost, or end twice. */
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { LEASE_MS } from '../../src/executor/lease.ts'
+import { waitFor } from '../../src/testing/wait-for.ts'
 import { startChild, type Child } from '../support/child.ts'
 import { seededRandom, type Random } from '../support/random.ts'
 import { openJournal, readJournal, type Entry, type Journal } from './journal.ts'
@@ -18,8 +20,18 @@ export interface ProcessesOptions {
   readonly freezes: number
   /** Tasks to accept at least; more when the faults take longer. */
   readonly tasks: number
-  /** Whether a lock tells that an owner lives, or its beat alone. The leases run out twenty times as fast. */
+  /** Whether a lock tells that an owner lives, or its beat alone. On a file the leases run out twenty times as fast. */
   readonly judgedBy: 'locks' | 'leases'
+  /** Instead of a file. */
+  readonly redis?: {
+    readonly url: string
+    /** Its leases go by its own clock: so many of the freezes are longer than a real one. */
+    readonly longFreezes: number
+    /** How often it dies as well. */
+    readonly deaths: number
+    /** Kills it, and starts it again. */
+    kill(): Promise<void>
+  }
 }
 
 export interface ProcessesReport {
@@ -40,6 +52,8 @@ const FAST = 20
 const BACKLOG = 40
 const TASKS_PER_LIFE = 100_000
 
+type Fault = 'kill' | 'freeze' | 'long freeze' | 'store'
+
 /** What the workers of one run share. */
 interface Run {
   readonly options: ProcessesOptions
@@ -47,7 +61,9 @@ interface Run {
   readonly journal: Journal
   readonly random: Random
   readonly epochMs: number
-  readonly faults: ('kill' | 'freeze')[]
+  readonly faults: Fault[]
+  /** How fast time runs. */
+  readonly factor: number
   /** Those that are up, and not frozen. */
   readonly awake: Set<Child>
   readonly alive: Set<Child>
@@ -56,9 +72,13 @@ interface Run {
 export async function processesRun(options: ProcessesOptions): Promise<ProcessesReport> {
   const directory = mkdtempSync(join(tmpdir(), 'plainsight-processes-'))
   const random = seededRandom(options.seed)
-  const faults = [
-    ...Array<'kill'>(options.kills).fill('kill'),
-    ...Array<'freeze'>(options.freezes).fill('freeze'),
+  const isOnLeases = options.judgedBy === 'leases'
+  const { deaths = 0, longFreezes = 0 } = options.redis ?? {}
+  const faults: Fault[] = [
+    ...Array<Fault>(options.kills).fill('kill'),
+    ...Array<Fault>(options.freezes - longFreezes).fill('freeze'),
+    ...Array<Fault>(longFreezes).fill('long freeze'),
+    ...Array<Fault>(deaths).fill('store'),
   ]
   for (let last = faults.length - 1; last > 0; last--) {
     const other = random.below(last + 1)
@@ -71,6 +91,7 @@ export async function processesRun(options: ProcessesOptions): Promise<Processes
     random,
     epochMs: Date.now(),
     faults,
+    factor: isOnLeases && options.redis === undefined ? FAST : 1,
     awake: new Set(),
     alive: new Set(),
   }
@@ -81,12 +102,12 @@ export async function processesRun(options: ProcessesOptions): Promise<Processes
     for (const child of run.alive) child.kill()
   }
   run.journal.close()
-  const isOnLeases = options.judgedBy === 'leases'
+  const { factor, epochMs } = run
   const { counts, breaches } = await drainAndCheck(
     startChild(KILL_PROGRAM),
     directory,
     'process',
-    isOnLeases ? { zombies: true, factor: FAST, epochMs: run.epochMs } : {},
+    isOnLeases ? { zombies: true, factor, epochMs, place: options.redis?.url } : {},
   )
   const entries = readJournal(join(directory, 'journal'))
   const found = [...breaches, ...(isOnLeases ? [] : steals(entries))]
@@ -123,8 +144,17 @@ async function supervise(run: Run, index: number): Promise<void> {
         await sleep(10 + random() * 150)
         const fault = faults.pop()
         if (fault === undefined) await enoughAccepted(run)
-        if (fault === 'freeze') {
-          await freeze(run, child, tag)
+        if (fault === 'long freeze' && run.awake.size < 2) {
+          // Somebody has to be there to take over.
+          faults.unshift(fault)
+          continue
+        }
+        if (fault === 'freeze' || fault === 'long freeze') {
+          await freeze(run, child, tag, fault === 'long freeze')
+          continue
+        }
+        if (fault === 'store') {
+          await options.redis?.kill()
           continue
         }
         stopCancels()
@@ -145,13 +175,14 @@ async function supervise(run: Run, index: number): Promise<void> {
 }
 
 async function begin(run: Run, child: Child, tag: string): Promise<void> {
-  const { options, directory, random, epochMs } = run
+  const { options, directory, random, epochMs, factor } = run
   await child.line('loaded')
   const go: Go = {
     directory,
+    place: options.redis?.url ?? join(directory, 'tasks.db'),
     tag,
     seed: random.below(1 << 30),
-    factor: options.judgedBy === 'leases' ? FAST : 1,
+    factor,
     epochMs,
     judgedBy: options.judgedBy,
     backlog: BACKLOG,
@@ -166,15 +197,32 @@ async function freeze(
   { journal, random, awake, options }: Run,
   child: Child,
   tag: string,
+  isLong: boolean,
 ): Promise<void> {
+  if (isLong) await hold(child)
   awake.delete(child)
   journal.write('S', tag)
   child.kill('SIGSTOP')
-  // Where leases tell, for longer than one of them.
-  await sleep((options.judgedBy === 'leases' ? 900 : 300) + random() * 900)
+  await sleep(freezeMs(options, random, isLong))
   journal.write('T', tag)
   child.kill('SIGCONT')
   awake.add(child)
+  // Its connections may have died meanwhile: it has to get as far as having its outcomes refused.
+  if (isLong) await sleep(2_500)
+}
+
+/** Something has to run that can become another's. */
+async function hold(child: Child): Promise<void> {
+  const held = (): number => child.lines.filter((line) => line === 'held').length
+  const before = held()
+  child.write('hold')
+  await waitFor(() => held() > before, { timeout: '10s', what: 'a task that is held' })
+}
+
+/** Where leases tell, for longer than one of them. */
+function freezeMs({ judgedBy, redis }: ProcessesOptions, random: Random, isLong: boolean): number {
+  if (isLong) return LEASE_MS + 1_000 + random() * 4_000
+  return (judgedBy === 'leases' && redis === undefined ? 900 : 300) + random() * 900
 }
 
 /** Tells another worker to cancel each task of this one that runs until it is. Answers how to stop. */

@@ -13,8 +13,10 @@ export interface RecoveryOptions {
   readonly seed: number
   readonly rounds: number
   readonly judgedBy: 'locks' | 'leases'
-  /** At once, each on a file of its own. */
+  /** At once, each on a store of its own. */
   readonly parallel: number
+  /** URL of a Redis, instead of files. */
+  readonly redis?: string | undefined
 }
 
 /** The worst of each round, in milliseconds. */
@@ -23,12 +25,13 @@ export async function recoveryTimes({
   rounds,
   judgedBy,
   parallel,
+  redis,
 }: RecoveryOptions): Promise<number[]> {
   const random = seededRandom(seed)
   const times: number[] = []
   for (let done = 0; done < rounds; done += parallel) {
-    const now = Array.from({ length: Math.min(parallel, rounds - done) }, () =>
-      oneRecovery(judgedBy, random()),
+    const now = Array.from({ length: Math.min(parallel, rounds - done) }, (_, lane) =>
+      oneRecovery(judgedBy, random(), redis && `${redis}#round-${done + lane}`),
     )
     times.push(...(await Promise.all(now)))
   }
@@ -41,10 +44,15 @@ const TASKS = 5
 const PHASE_MS = { locks: 2_000, leases: 5_000 }
 const LIMIT_MS = 60_000
 
-async function oneRecovery(judgedBy: 'locks' | 'leases', luck: number): Promise<number> {
+async function oneRecovery(
+  judgedBy: 'locks' | 'leases',
+  luck: number,
+  given: string | undefined,
+): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), 'plainsight-recovery-'))
-  const other = startChild(PROGRAM, [directory, '0', judgedBy])
-  const victim = startChild(PROGRAM, [directory, String(TASKS), judgedBy])
+  const place = given ?? join(directory, 'tasks.db')
+  const other = startChild(PROGRAM, [place, '0', judgedBy])
+  const victim = startChild(PROGRAM, [place, String(TASKS), judgedBy])
   try {
     await Promise.all([other.line('ready'), victim.line('ready')])
     const ran = (): number[] =>

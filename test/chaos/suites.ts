@@ -20,4 +20,5 @@ export const suites: Readonly<Record<string, () => Promise<SuiteModule>>> = {
   handles: () => import('./handles.ts'),
   soak: () => import('./soak.ts'),
   'sqlite-soak': () => import('./sqlite-soak.ts'),
+  redis: () => import('./redis-suite.ts'),
 }
