@@ -60,6 +60,24 @@ describe('opening', () => {
     await openBackend({ client: { port: server.port, password: 'right' } })
   })
 
+  test.each(['zadd', 'hincrby', 'zmscore', 'unlink'])(
+    'a user who may do all but %s is refused, instead of doing half of a write later',
+    async (command) => {
+      const server = await testServer()
+      const admin = adminOf(server)
+      const rights = ['on', '>pw', '~*', '&*', '+@all', `-${command}`]
+      await admin.call('ACL', ['SETUSER', 'ada', ...rights])
+      const client = { port: server.port, username: 'ada', password: 'pw' }
+      const { error } = await refusalOf(() => redisBackend({ client }).open(A))
+      expect(error.reason).toBe('access_denied')
+      expect(error.message).toContain('ACL')
+      await admin.call('ACL', ['SETUSER', 'ada', `+${command}`])
+      await openBackend({ client })
+      const keys = await admin.keys('*')
+      expect(keys.toSorted()).toEqual(['{plainsight}:meta', '{plainsight}:owners'])
+    },
+  )
+
   test('what was sent is in no error, be it a password or an input', async () => {
     const server = await testServer({ args: ['--save', '', '--requirepass', 'right'] })
     const shown = (error: unknown): string => inspect(error, { depth: 20, showHidden: true })
@@ -303,6 +321,39 @@ describe('while it is open', () => {
     expect(Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1])).toBeGreaterThanOrEqual(10)
     expect(await admin.hlen('{plainsight}:spec')).toBe(0)
   })
+
+  test.each(['{plainsight}:wait:default send-mail', '{plainsight}:bs:1', '{plainsight}:t:"a":"b"'])(
+    'a write that somebody else’s %s ends half way is none, and its repeat is whole',
+    async (key) => {
+      const server = await testServer()
+      const admin = adminOf(server)
+      const backend = await openBackend({ client: server.url })
+      await admin.set(key, 'theirs')
+      const record = newRecord(null, { tags: { a: 'b' } })
+      expect((await refusalOf(() => backend.insert([record]))).error.reason).toBe('wrong_type')
+      expect(await backend.get(record.spec.id)).toBeUndefined()
+      await admin.del(key)
+      expect((await backend.insert([record]))[0]).toMatchObject({ type: 'inserted' })
+      const [claimed, ...others] = await backend.claim(A, CLAIM)
+      expect([claimed?.spec.id, others]).toEqual([record.spec.id, []])
+      expect(await backend.queries?.countByStatus()).toMatchObject({ pending: 1 })
+      if (claimed === undefined || key.includes(':t:')) return
+      // Given back, which meets the same key.
+      const patch = patchOf(claimed, { status: 'pending', owner: null, reason: 'given back' })
+      const start = patchOf(claimed, { status: 'running' })
+      const running = { ...claimed, state: start.state }
+      await backend.update([start])
+      const release = { ...patch, owner: A.executorId, fence: running.state.fence }
+      await admin.rename(key, 'elsewhere').catch(() => {})
+      await admin.set(key, 'theirs')
+      expect((await refusalOf(() => backend.update([release]))).error.reason).toBe('wrong_type')
+      expect((await backend.get(record.spec.id))?.state.status).toBe('running')
+      await admin.del(key)
+      expect(await backend.update([release])).toEqual(['ok'])
+      expect((await backend.claim(A, CLAIM)).length).toBe(1)
+      expect(await backend.queries?.countByStatus()).toMatchObject({ pending: 1, running: 0 })
+    },
+  )
 
   test('a state whose answer was lost is the same when it is repeated', async () => {
     const server = await testServer()

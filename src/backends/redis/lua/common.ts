@@ -119,9 +119,9 @@ end
 
 local function flushOffers()
   if #freed == 0 then return end
+  for group, list in pairs(waiting) do many('ZADD', base .. 'wait:' .. group, list) end
   many('HSET', FREE, freed)
   many('ZADD', LATER, later)
-  for group, list in pairs(waiting) do many('ZADD', base .. 'wait:' .. group, list) end
   for group, count in pairs(grouped) do call('HINCRBY', GROUPS, group, count) end
   freed, later, waiting, grouped = {}, {}, {}, {}
 end

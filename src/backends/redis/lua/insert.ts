@@ -150,11 +150,9 @@ ops.I = function()
   end
   if #specs == 0 then return answers end
 
-  -- A command that takes memory goes first: without memory, nothing of a script is done.
+  -- A command that takes memory goes first: without memory, nothing of a script is done. And what makes a record goes last:
+  -- a script that an error ends has made none, and is repeated as if it had not been.
   call('HSET', META, 'seq', seq)
-  many('HSET', SPEC, specs)
-  many('HSET', STATE, states)
-  many('HSET', IDS, positions)
   for class, list in pairs(classes) do
     local digit, owner, name, queue = match(class, '^(%d) (%S*) (%S+) (%S+)$')
     local found = parts(list)
@@ -162,7 +160,6 @@ ops.I = function()
     addTo('s', digit, found)
     addTo('n', name, found)
     addTo('q', queue, found)
-    call('HINCRBY', COUNT, digit, #list)
     if owner ~= '' then many('SADD', base .. 'own:' .. owner, list) end
     for bucket in pairs(found) do
       local low, high = match(call('HGET', CREATED, bucket) or '', '^(%S+) (%S+)$')
@@ -184,9 +181,13 @@ ops.I = function()
       end
     end
   end
+  flushOffers()
+  for class, list in pairs(classes) do call('HINCRBY', COUNT, sub(class, 1, 1), #list) end
   for hash, entry in pairs(keyed) do call('HSET', KEYSHELD, hash, entry) end
   for original, id in pairs(retried) do call('HSET', RETRIED, original, id) end
-  flushOffers()
+  many('HSET', SPEC, specs)
+  many('HSET', STATE, states)
+  many('HSET', IDS, positions)
   return answers
 end
 `

@@ -15,6 +15,41 @@ local TYPES = {
   set = { CANCELLING },
 }
 
+-- Does once whatever a script may have to do: a user who may not do all of it finds out now, and not in the middle.
+local function tryEverything()
+  local key = base .. 'try:'
+  local hash, set, zset, list = key .. 'h', key .. 's', key .. 'z', key .. 'l'
+  call('UNLINK', hash, set, zset, list)
+  call('HSET', hash, 'a', 1)
+  call('HSETNX', hash, 'b', 1)
+  call('HINCRBY', hash, 'b', 1)
+  call('HGET', hash, 'a')
+  call('HMGET', hash, 'a', 'b')
+  call('HEXISTS', hash, 'a')
+  call('HSTRLEN', hash, 'a')
+  call('HKEYS', hash)
+  call('HGETALL', hash)
+  call('HDEL', hash, 'a')
+  call('SADD', set, 1)
+  call('SCARD', set)
+  call('SMEMBERS', set)
+  call('SRANDMEMBER', set, 1)
+  call('SINTER', set)
+  call('SREM', set, 1)
+  call('ZADD', zset, 1, 'a')
+  call('ZCARD', zset)
+  call('ZRANGE', zset, 0, 0)
+  call('ZRANGEBYSCORE', zset, 0, 1)
+  call('ZREVRANGEBYSCORE', zset, 1, 0)
+  call('ZMSCORE', zset, 'a')
+  call('ZREM', zset, 'a')
+  call('RPUSH', list, 'a')
+  call('LINDEX', list, -1)
+  call('LRANGE', list, 0, -1)
+  call('EXISTS', hash)
+  call('UNLINK', hash, list)
+end
+
 ops.O = function()
   local name, token, fresh, schema = A[i + 1], A[i + 2], A[i + 3], A[i + 4]
   i = i + 5
@@ -24,6 +59,7 @@ ops.O = function()
       if got ~= 'none' and got ~= wanted then return { 'wrong_type', key, got } end
     end
   end
+  tryEverything()
   local found = call('HGET', META, 'schema')
   if not found then
     if call('EXISTS', META) == 1 and call('HEXISTS', META, 'seq') == 0 then return { 'foreign', META } end

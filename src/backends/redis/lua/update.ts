@@ -80,20 +80,19 @@ ops.U = function()
       end
     end
   end
-  many('HSET', STATE, writes)
-  for move, list in pairs(moves) do
-    local from, to = floor(move / 256) - 48, move % 256 - 48
-    local found = parts(list)
-    removeFrom('s', from, found)
-    addTo('s', to, found)
-    call('HINCRBY', COUNT, from, -#list)
-    call('HINCRBY', COUNT, to, #list)
-  end
-  for owner, list in pairs(left) do many('SREM', base .. 'own:' .. owner, list) end
+  -- In the order of an insert: first what takes memory, last what makes the change.
+  for move, list in pairs(moves) do addTo('s', move % 256 - 48, parts(list)) end
   for digit, list in pairs(ends) do many('ZADD', base .. 'end:' .. digit, list) end
+  if #free > 0 then release(free, dueAts) end
+  for move, list in pairs(moves) do removeFrom('s', floor(move / 256) - 48, parts(list)) end
+  for owner, list in pairs(left) do many('SREM', base .. 'own:' .. owner, list) end
   if #ended > 0 and call('EXISTS', CANCELLING) == 1 then many('SREM', CANCELLING, ended) end
   if #frees > 0 then freeKeys(frees) end
-  if #free > 0 then release(free, dueAts) end
+  for move, list in pairs(moves) do
+    call('HINCRBY', COUNT, floor(move / 256) - 48, -#list)
+    call('HINCRBY', COUNT, move % 256 - 48, #list)
+  end
+  many('HSET', STATE, writes)
   return table.concat(marks)
 end
 `
