@@ -25,6 +25,6 @@ export async function removeLock(place: string, executorId: string): Promise<voi
   rmSync(lockPath(place, executorId), { force: true })
 }
 
-export function isRedis(place: string): boolean {
+function isRedis(place: string): boolean {
   return /^rediss?:/.test(place)
 }

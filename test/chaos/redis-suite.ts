@@ -16,8 +16,6 @@ import { cutOff, storeAway } from './redis/store-away.ts'
 import type { Case, CaseReport, SuiteOptions } from './suite.ts'
 
 export const name = 'redis'
-/** Tasks are timed. */
-export const alone = true
 
 const KEYS = 1_000
 const CALLERS = 100
@@ -67,7 +65,7 @@ export function cases({ rounds = 200, seed }: SuiteOptions): readonly Case[] {
       name: 'three processes whose Redis is killed',
       run: () => processes(seed, 0, NO_FREEZES, share(20)),
     },
-    { name: 'recovery by another process', run: () => recovery(seed, share(8)) },
+    { name: 'recovery by another process', run: () => recovery(seed, share(4)) },
     {
       name: `${CALLERS} callers at once in ${CALLING} processes`,
       run: () => oneTaskPerKey(share(KEYS)),
