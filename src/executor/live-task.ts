@@ -38,8 +38,14 @@ export interface StartBehind {
   onOver: (() => void) | undefined
 }
 
-/** What few tasks need; made when the first of it is set. */
+/** What few tasks need while they wait; made when the first of it is set. */
 interface Rare {
+  /** Where it is not that of the state. */
+  dueAt: number | undefined
+  wallOffsetMs: number
+  startingAtMs: number
+  /** Where they are not those of the spec. */
+  fields: ContextFields | undefined
   cancelRequest: CancelRequest | undefined
   failure: unknown
   startBehind: StartBehind | undefined
@@ -51,37 +57,29 @@ interface Rare {
   onAttemptOver: (() => void) | undefined
 }
 
-// A class: one is made per task, and a hundred thousand may wait. What most of them never have is kept apart.
+const KEEP_ALIVE = 1
+const SETTLING = 2
+const DONE = 4
+const LOST = 8
+const HAS_SLOT = 16
+const LISTED = 32
+
+// A class: one is made per task, and a hundred thousand may wait. Each word counts, so what is yes or no shares one, and what
+// most of them never have is kept apart.
 export class LiveTask implements EngineItem, EventTask {
   readonly spec: TaskSpec
   state: TaskState
   position: number
-  dueAt: number
-  /** The wall clock less the monotonic one when `dueAt` was made. */
-  wallOffsetMs = 0
-  keepAlive: boolean
-  /** The bound fields as they are now. */
-  fields: ContextFields | undefined
   readonly registered: Registered
   readonly options: RunOptions
   /** The attempt whose body runs, or runs on past its end. */
   attempt: CurrentAttempt | undefined = undefined
-  /** True between handing a state to the store and its answer: nobody else may move the task meanwhile. */
-  isSettling = false
-  /** True once this process has nothing more to do with it. */
-  isDone = false
-  /** True when the record went to another owner. */
-  isLost = false
-  /** The attempt's slot was taken before the insert. */
-  hasSlot = false
   /** What parsing the input would give, for the attempt that starts with the enqueue: nobody else has this object. */
   parsedInput: unknown = undefined
-  /** Of the monotonic clock: since when the body waits for the store to have its start; 0 when it does not wait. */
-  startingAtMs = 0
   /** Of the list of live tasks. */
-  isListed = false
   previousLive: LiveTask | undefined = undefined
   nextLive: LiveTask | undefined = undefined
+  #flags: number
   #rare: Rare | undefined = undefined
 
   constructor(
@@ -95,11 +93,9 @@ export class LiveTask implements EngineItem, EventTask {
     this.spec = spec
     this.state = state
     this.position = position
-    this.dueAt = state.dueAt
-    this.keepAlive = keepAlive
-    this.fields = spec.context
     this.registered = registered
     this.options = options
+    this.#flags = keepAlive ? KEEP_ALIVE : 0
   }
 
   get id(): string {
@@ -119,6 +115,84 @@ export class LiveTask implements EngineItem, EventTask {
   }
   get isLastChance(): boolean {
     return this.state.crashes >= MAX_CRASHES
+  }
+
+  get dueAt(): number {
+    return this.#rare?.dueAt ?? this.state.dueAt
+  }
+  set dueAt(at: number) {
+    if (at !== this.dueAt) this.rare().dueAt = at
+  }
+
+  /** The wall clock less the monotonic one when `dueAt` was made. */
+  get wallOffsetMs(): number {
+    return this.#rare?.wallOffsetMs ?? 0
+  }
+  set wallOffsetMs(ms: number) {
+    this.rare().wallOffsetMs = ms
+  }
+
+  /** Of the monotonic clock: since when the body waits for the store to have its start; 0 when it does not wait. */
+  get startingAtMs(): number {
+    return this.#rare?.startingAtMs ?? 0
+  }
+  set startingAtMs(sinceMs: number) {
+    if (sinceMs !== this.startingAtMs) this.rare().startingAtMs = sinceMs
+  }
+
+  /** The bound fields as they are now. */
+  get fields(): ContextFields | undefined {
+    return this.#rare?.fields ?? this.spec.context
+  }
+  set fields(fields: ContextFields) {
+    if (fields !== this.fields) this.rare().fields = fields
+  }
+
+  get keepAlive(): boolean {
+    return this.is(KEEP_ALIVE)
+  }
+  set keepAlive(keeps: boolean) {
+    this.mark(KEEP_ALIVE, keeps)
+  }
+
+  /** True between handing a state to the store and its answer: nobody else may move the task meanwhile. */
+  get isSettling(): boolean {
+    return this.is(SETTLING)
+  }
+  set isSettling(settles: boolean) {
+    this.mark(SETTLING, settles)
+  }
+
+  /** True once this process has nothing more to do with it. */
+  get isDone(): boolean {
+    return this.is(DONE)
+  }
+  set isDone(done: boolean) {
+    this.mark(DONE, done)
+  }
+
+  /** True when the record went to another owner. */
+  get isLost(): boolean {
+    return this.is(LOST)
+  }
+  set isLost(lost: boolean) {
+    this.mark(LOST, lost)
+  }
+
+  /** The attempt's slot was taken before the insert. */
+  get hasSlot(): boolean {
+    return this.is(HAS_SLOT)
+  }
+  set hasSlot(has: boolean) {
+    this.mark(HAS_SLOT, has)
+  }
+
+  /** Whether it is in the list of live tasks. */
+  get isListed(): boolean {
+    return this.is(LISTED)
+  }
+  set isListed(listed: boolean) {
+    this.mark(LISTED, listed)
   }
 
   /** A cancel that was asked for and not carried out yet. */
@@ -191,8 +265,20 @@ export class LiveTask implements EngineItem, EventTask {
     if (tell !== undefined || this.#rare !== undefined) this.rare().onAttemptOver = tell
   }
 
+  private is(flag: number): boolean {
+    return (this.#flags & flag) !== 0
+  }
+
+  private mark(flag: number, on: boolean): void {
+    this.#flags = on ? this.#flags | flag : this.#flags & ~flag
+  }
+
   private rare(): Rare {
     return (this.#rare ??= {
+      dueAt: undefined,
+      wallOffsetMs: 0,
+      startingAtMs: 0,
+      fields: undefined,
       cancelRequest: undefined,
       failure: undefined,
       startBehind: undefined,
