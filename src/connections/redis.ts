@@ -91,17 +91,28 @@ export function connectRedis(
     // Why there was none (an error of the system has a code) says nothing of the one that there is.
     if (trouble !== undefined && 'code' in trouble) trouble = undefined
     keepAlive(underWay > 0)
+    unrefTimers(client)
   })
-  client.on('reconnecting', () => unrefTimer(client))
+  client.on('reconnecting', () => unrefTimers(client))
+  // Those of a cluster are made when they are needed; a connection of its own hears of changes.
+  client.on('+node', (node: Redis) => {
+    node.on('connect', () => {
+      keepAlive(underWay > 0)
+      unrefTimers(node)
+    })
+    node.on('reconnecting', () => unrefTimers(node))
+  })
   // A failed first attempt rejects here, and is followed by others.
   client.connect().catch((error: Error) => (trouble ??= error))
 
   function keepAlive(isNeeded: boolean): void {
-    const { stream } = client as { readonly stream?: Partial<Socket> }
-    // One that is not there yet, or no more, would remember each of these calls; the right one follows when it is.
-    if (stream?.readyState === undefined || /opening|closed/.test(stream.readyState)) return
-    if (isNeeded) stream.ref?.()
-    else stream.unref?.()
+    for (const each of connectionsOf(client)) {
+      const { stream } = each as { readonly stream?: Partial<Socket> }
+      // One that is not there yet, or no more, would remember each of these calls; the right one follows when it is.
+      if (stream?.readyState === undefined || /opening|closed/.test(stream.readyState)) continue
+      if (isNeeded) stream.ref?.()
+      else stream.unref?.()
+    }
   }
 
   /** Connected is not ready: ioredis asks until Redis has loaded its data. */
@@ -285,10 +296,29 @@ function isCluster(value: unknown): value is Cluster {
   return isClient(value) && (value as { readonly isCluster?: unknown }).isCluster === true
 }
 
-/** Of the wait before the next attempt to connect; ioredis keeps it to itself. */
-function unrefTimer(client: Redis | Cluster): void {
-  const { reconnectTimeout } = client as unknown as { readonly reconnectTimeout?: NodeJS.Timeout }
+/** Those that a cluster has now; else the one. */
+function connectionsOf(client: Redis | Cluster): readonly Redis[] {
+  return isCluster(client) ? client.nodes() : [client]
+}
+
+/** What ioredis keeps to itself: its timers, which would keep a process alive for a server that says nothing. */
+interface Timers {
+  readonly reconnectTimeout?: NodeJS.Timeout | null
+  readonly socketTimeoutTimer?: NodeJS.Timeout
+  readonly commandQueue?: {
+    toArray?(): readonly { readonly command: { readonly _commandTimeoutTimer?: NodeJS.Timeout } }[]
+  }
+}
+
+/**
+ * Of the wait before the next attempt to connect, and of what ioredis itself asks at the beginning. Whoever waits for an
+ * answer keeps the process alive by the socket.
+ */
+function unrefTimers(client: Redis | Cluster): void {
+  const { reconnectTimeout, socketTimeoutTimer, commandQueue } = client as unknown as Timers
   reconnectTimeout?.unref?.()
+  socketTimeoutTimer?.unref?.()
+  for (const { command } of commandQueue?.toArray?.() ?? []) command._commandTimeoutTimer?.unref?.()
 }
 
 function placeOf(client: Redis | Cluster): string {

@@ -1,11 +1,14 @@
 import { Cluster } from 'ioredis'
+import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { createExecutor, defineTask } from '../../../src/index.ts'
-import { redisBackend } from '../../../src/redis.ts'
+import { consumeEvents, readEvents, redisBackend, redisStreamObserver } from '../../../src/redis.ts'
 import { A, B, endOf, insertOne, newRecord, NOW } from '../../../src/testing/backend-cases/case.ts'
 import { waitFor } from '../../../src/testing/wait-for.ts'
+import { startChild } from '../../support/child.ts'
 import { freePort } from '../../support/free-port.ts'
 import { adminOf, openBackend, testServer } from '../../support/redis-backends.ts'
+import { logEvent, shortly, take, upTo } from '../../support/stream-events.ts'
 
 const SLOTS = 16_384
 
@@ -75,3 +78,24 @@ test('executors work through a cluster, and hear of work of each other at once',
   const handle = await web.enqueue(task, { a: 2, b: 3 })
   expect(await handle.result()).toBe(5)
 })
+
+test('event streams are written, read and shared through a cluster, and their connection keeps no process alive', async () => {
+  const client = await testCluster()
+  for (const stream of ['one', 'two', 'three', '{tagged}:events']) {
+    const observer = redisStreamObserver({ client, stream })
+    observer.start()
+    for (const seq of upTo(120)) observer.onEvent(logEvent(seq))
+    await observer.close()
+    expect(observer.counts()).toMatchObject({ delivered: 120 })
+    const options = { client, stream, from: 'start' }
+    expect(shortly(await take(readEvents(options), 120))).toEqual(upTo(120))
+    const consumed = consumeEvents({ ...options, group: 'g', consumer: 'c' })
+    expect(shortly(await take(consumed, 120))).toEqual(upTo(120))
+  }
+  const [node] = client.nodes()
+  const program = join(import.meta.dirname, '..', 'observers', 'redis-stream-end.ts')
+  const url = `redis://127.0.0.1:${node?.options.port}`
+  const child = startChild(program, [url, 'end', 'cluster'])
+  expect(await child.ended).toMatchObject({ code: 0, stderr: '' })
+  expect(child.lines[0]).toMatch(/ 10$/)
+}, 60_000)

@@ -191,10 +191,11 @@ describe('a stream whose connections break', () => {
     expect(seqs).toEqual(seqs.toSorted((a, b) => a - b))
   }, 30_000)
 
-  it.each(['is there', 'refuses'])(
+  it.each(['is there', 'refuses', 'is silent from the beginning'])(
     'lets its process end when nobody closes it, and Redis %s',
     async (what) => {
       if (what === 'refuses') proxy.refuse()
+      if (what === 'is silent from the beginning') proxy.blackHole()
       const child = startChild(join(import.meta.dirname, 'redis-stream-end.ts'), [through, stream])
       expect(await child.ended).toMatchObject({ code: 0, stderr: '' })
       const [ms = NaN, stored] = (child.lines[0] ?? '').split(' ').map(Number)
