@@ -1,6 +1,7 @@
 /** Stores entries in a Redis stream, none of them twice. */
 
 import { redisScript, type RedisSource } from '../../connections/redis.ts'
+import type { PackedEntry } from '../stream/entry.ts'
 import type { EntrySink } from '../stream/observer.ts'
 import { keyBeside, openPlace } from './place.ts'
 
@@ -12,6 +13,8 @@ const WRITER_SECONDS = 86_400
 /** A frozen Redis is given so long before a batch is sent again. */
 const COMMAND_TIMEOUT_MS = 5_000
 const READY_MS = 1_000
+/** The memory of a batch is kept for the next, unless it is larger than most are. */
+const MAX_SPARE_BYTES = 1_048_576
 
 /**
  * KEYS: the stream, the last number of this writer. ARGV: most entries, seconds, then for each entry its last number and its
@@ -53,14 +56,36 @@ export function redisSink(
   })
   // What Redis takes for a number of entries.
   const most = maxLen === Infinity ? Number.MAX_SAFE_INTEGER : maxLen
+  let spare: Buffer | undefined
+
+  /**
+   * Room for all texts. Given as bytes, they are copied into the command; as strings they would be one long string, which
+   * costs more than all else. And memory outside of the heap that is asked for each time makes V8 collect garbage.
+   */
+  function bytesFor(entries: readonly PackedEntry[]): Buffer {
+    let size = 0
+    for (const { text } of entries) size += Buffer.byteLength(text)
+    const found = spare !== undefined && spare.length >= size ? spare : Buffer.allocUnsafeSlow(size)
+    spare = undefined
+    return found
+  }
+
   return {
     place: place.name,
     append(writer, entries) {
       const keys = [place.key, keyBeside(place.key, `writer:${writer}`)]
-      const args: (string | number)[] = [most, WRITER_SECONDS]
-      for (const { last, text } of entries) args.push(last, text)
+      const bytes = bytesFor(entries)
+      const args: (number | Buffer)[] = [most, WRITER_SECONDS]
+      let end = 0
+      for (const { last, text } of entries) {
+        const start = end
+        end += bytes.write(text, start)
+        args.push(last, bytes.subarray(start, end))
+      }
       return place.call('write events', async (connection) => {
         const before = await connection.run(append, keys, args)
+        // Answered, so nobody sends it again. After a failure somebody still might: a cluster that redirects, for one.
+        if (bytes.length <= MAX_SPARE_BYTES) spare = bytes
         return before === null ? undefined : Number(before)
       })
     },
