@@ -226,25 +226,30 @@ export function redisBackend(options: RedisBackendOptions): Backend {
     async adopt(owner, deadOwner, names, limit) {
       members.token(owner.executorId, 'adopt')
       if (members.has(deadOwner)) return []
-      const records = await runOnLease(
-        'adopt',
-        owner,
-        (token) => [
-          'A',
-          token,
-          `${asked}`,
-          deadOwner,
-          `${limit}`,
-          `${MIN_SILENCE_MS}`,
-          `${names.length}`,
-          ...names,
-        ],
-        (reply) => recordsFrom((reply as readonly [number, readonly unknown[]])[1], reading),
-        100,
-      )
-      // Records of other names have lost their owner.
-      nudge()
-      return records
+      const pass = (token: string): readonly string[] => [
+        'A',
+        token,
+        `${asked}`,
+        deadOwner,
+        `${limit}`,
+        `${MIN_SILENCE_MS}`,
+        `${names.length}`,
+        ...names,
+      ]
+      for (;;) {
+        const [isMore, values] = await runOnLease(
+          'adopt',
+          owner,
+          pass,
+          (reply) => reply as readonly [number, readonly unknown[]],
+          100,
+        )
+        // One script looks at so many and no more: those may all have been of other names.
+        if (isMore === 1 && values.length === 0 && limit > 0) continue
+        // Records of other names have lost their owner.
+        nudge()
+        return recordsFrom(values, reading)
+      }
     },
 
     owned: ({ executorId }) =>

@@ -305,6 +305,31 @@ describe('while it is open', () => {
     expect((await backend.claim(A, CLAIM)).length).toBe(1)
   })
 
+  test('thousands of records of the dead are looked through some at a time', async () => {
+    const server = await testServer()
+    const dead = redisBackend({ client: server.url, durability: 'ignore' })
+    await dead.open(A)
+    const records = Array.from({ length: 6_000 }, (_, index) =>
+      newRecord(A, { name: index < 3_000 ? 'other' : 'send-mail' }),
+    )
+    await dead.insert(records)
+    await dead.close(A)
+    const backend = await openBackend({ client: server.url }, B)
+    const admin = adminOf(server)
+    await admin.config('RESETSTAT')
+    const adopted: string[] = []
+    for (;;) {
+      const some = await backend.adopt(B, A.executorId, ['send-mail'], 500)
+      if (some.length === 0) break
+      for (const { spec } of some) adopted.push(spec.id)
+    }
+    expect(adopted).toEqual(records.slice(3_000).map(({ spec }) => spec.id))
+    expect(await backend.countUnknown(['send-mail'])).toEqual({ other: 3_000 })
+    expect(await backend.deadOwners(B, B.now)).toEqual([])
+    const stats = await admin.info('commandstats')
+    expect(Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1])).toBeGreaterThanOrEqual(10)
+  })
+
   test('large records are removed some at a time: all by one call, none by one long script', async () => {
     const server = await testServer()
     const backend = await openBackend({ client: server.url })

@@ -180,12 +180,14 @@ ops.A = function()
   standing = {}
   local own = base .. 'own:' .. theirs
   local all
-  if call('SCARD', own) > 20000 then all = call('SRANDMEMBER', own, 5000) else all = call('SMEMBERS', own) end
+  if call('SCARD', own) > 10000 then all = call('SRANDMEMBER', own, 1000) else all = call('SMEMBERS', own) end
   table.sort(all, byNumber)
   local mine, others, dueAts, gone = {}, {}, {}, {}
-  for from = 1, math.min(#all, 5000), 500 do
+  for from = 1, math.min(#all, 1000), 250 do
+    -- What is left is looked at by the next call.
+    if #mine >= limit then break end
     local some = {}
-    for k = from, math.min(from + 499, #all) do some[#some + 1] = all[k] end
+    for k = from, math.min(from + 249, #all) do some[#some + 1] = all[k] end
     local specs, states = mget(SPEC, some), mget(STATE, some)
     for k = 1, #some do
       local name = route(specs[k] or '')
