@@ -1,6 +1,7 @@
 /** Acknowledges entries of a group, over a connection that never waits for new ones. */
 
 import type { RedisSource } from '../../connections/redis.ts'
+import { BackendUnavailableError } from '../../task/errors.ts'
 import { openPlace } from './place.ts'
 
 export interface Acknowledgements {
@@ -20,11 +21,13 @@ export function acknowledgements(
   stream: string,
   group: string,
   where: string,
+  onError: ((error: BackendUnavailableError) => void) | undefined,
 ): Acknowledgements {
   const place = openPlace(client, stream, where, CLOSE_MS, { connectionName: 'plainsight-acks' })
   const waiting = new Set<string>()
   let sending: Promise<void> | undefined
   let retryTimer: NodeJS.Timeout | undefined
+  let isClosed = false
 
   async function send(): Promise<void> {
     while (waiting.size > 0) {
@@ -39,17 +42,19 @@ export function acknowledgements(
   function start(): void {
     if (sending !== undefined || retryTimer !== undefined) return
     sending = send()
-      .catch(() => {
+      .catch((error: unknown) => {
+        if (isClosed) return
         retryTimer = setTimeout(() => {
           retryTimer = undefined
           start()
         }, RETRY_MS)
         retryTimer.unref()
+        if (error instanceof BackendUnavailableError) onError?.(error)
       })
       .finally(() => {
         sending = undefined
         // Added after the last look.
-        if (waiting.size > 0) start()
+        if (waiting.size > 0 && !isClosed) start()
       })
   }
 
@@ -69,6 +74,7 @@ export function acknowledgements(
       if (waiting.size > 0) start()
       await Promise.race([sending, limit])
       clearTimeout(timer)
+      isClosed = true
       waiting.clear()
       clearTimeout(retryTimer)
       place.connection.close()

@@ -80,7 +80,7 @@ export function consumeEvents(
   return consume({
     ...settings,
     isAuto: ack === 'auto',
-    openAcks: () => acknowledgements(client, stream, group, WHERE),
+    openAcks: () => acknowledgements(client, stream, group, WHERE, settings.onError),
     open: (isHeld) =>
       consumerGroup({ client, stream, group, consumer, begin, minIdleMs, isHeld, where: WHERE }),
   })

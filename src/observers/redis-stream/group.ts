@@ -2,15 +2,7 @@
 
 import type { RedisSource } from '../../connections/redis.ts'
 import { BackendUnavailableError } from '../../task/errors.ts'
-import {
-  openForReading,
-  BLOCK_MS,
-  COUNT,
-  entriesOf,
-  firstStream,
-  OPERATION,
-  ORIGIN,
-} from './source.ts'
+import { openForReading, BLOCK_MS, entriesOf, firstStream, OPERATION, ORIGIN } from './source.ts'
 import type { RedisEntry } from './source.ts'
 
 export interface Delivered extends RedisEntry {
@@ -36,6 +28,9 @@ export interface GroupSettings {
   readonly isHeld: (id: string) => boolean
   readonly where: string
 }
+
+/** What a consumer was given and has not begun would grow old while it works, and others that are idle could not have it. */
+const COUNT = 1
 
 export function consumerGroup(settings: GroupSettings): ConsumerGroup {
   const { client, stream, group, consumer, minIdleMs, isHeld, where } = settings
@@ -74,7 +69,7 @@ export function consumerGroup(settings: GroupSettings): ConsumerGroup {
     const [first] = ours
     const last = ours.at(-1)
     if (first === undefined || last === undefined) return []
-    const answer = await command('xpending', key, group, first.id, last.id, COUNT * 50, consumer)
+    const answer = await command('xpending', key, group, first.id, last.id, COUNT, consumer)
     const times = new Map(
       (Array.isArray(answer) ? (answer as unknown[][]) : []).map((each) => [each[0], each[3]]),
     )
@@ -89,24 +84,27 @@ export function consumerGroup(settings: GroupSettings): ConsumerGroup {
 
   /** What others were given, and have not acknowledged for long. */
   async function claimed(): Promise<readonly Delivered[]> {
-    const answer = await command(
-      'xautoclaim',
-      key,
-      group,
-      consumer,
-      minIdleMs,
-      claimFrom,
-      'COUNT',
-      COUNT,
-    )
-    const [next, entries, gone] = Array.isArray(answer) ? (answer as readonly unknown[]) : []
-    claimFrom = typeof next === 'string' ? next : ORIGIN
-    if (claimFrom === ORIGIN) claimAt = performance.now()
-    // Redis 7 has taken these out of the group by itself.
-    const lost = (Array.isArray(gone) ? (gone as readonly unknown[]) : []).map((id) => {
-      return { id: String(id), text: undefined, isGone: true, deliveries: 1 }
-    })
-    return [...lost, ...(await counted(entriesOf(entries)))]
+    for (;;) {
+      const answer = await command(
+        'xautoclaim',
+        key,
+        group,
+        consumer,
+        minIdleMs,
+        claimFrom,
+        'COUNT',
+        COUNT,
+      )
+      const [next, entries, gone] = Array.isArray(answer) ? (answer as readonly unknown[]) : []
+      claimFrom = typeof next === 'string' ? next : ORIGIN
+      if (claimFrom === ORIGIN) claimAt = performance.now()
+      // Redis 7 has taken these out of the group by itself.
+      const lost = (Array.isArray(gone) ? (gone as readonly unknown[]) : []).map((id) => {
+        return { id: String(id), text: undefined, isGone: true, deliveries: 1 }
+      })
+      const found = [...lost, ...(await counted(entriesOf(entries)))]
+      if (found.length > 0 || claimFrom === ORIGIN) return found
+    }
   }
 
   async function look(): Promise<readonly Delivered[]> {

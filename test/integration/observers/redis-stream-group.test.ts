@@ -66,10 +66,12 @@ describe('consumeEvents', () => {
   it('gives again, at its next start, what it was at when the loop was left', async () => {
     await write(30)
     expect(shortly(await take(consume(), 15))).toEqual(upTo(15))
-    expect(await pending()).toBe(2)
+    expect(await pending()).toBe(1)
     const again = await take(consume(), 20)
     expect(shortly(again)).toEqual(upTo(20, 11))
-    expect(again.map(({ deliveries }) => deliveries)).toEqual(upTo(20).map(() => 2))
+    expect(again.map(({ deliveries }) => deliveries)).toEqual(
+      upTo(20).map((place) => (place <= 10 ? 2 : 1)),
+    )
   })
 
   it('gives nothing more once its signal has aborted', async () => {
@@ -81,7 +83,8 @@ describe('consumeEvents', () => {
       if (items.length === 10) controller.abort()
     }
     expect(shortly(items)).toEqual(upTo(10))
-    expect(await pending()).toBe(1)
+    expect(await pending()).toBe(0)
+    expect(shortly(await take(consume(), 10))).toEqual(upTo(10, 11))
   })
 
   it('acknowledges an entry when all of its items are, in any order, with ack: manual', async () => {
@@ -105,13 +108,60 @@ describe('consumeEvents', () => {
   })
 
   it('takes over what a dead consumer was given, and counts', async () => {
-    await write(20)
-    const dead = consume({ consumer: 'dead', ack: 'manual' })
-    expect((await dead.next()).value).toMatchObject({ event: { seq: 1 }, deliveries: 1 })
-    await dead.return()
-    const items = await take(consume({ consumer: 'alive', minIdle: '100ms' }), 20)
-    expect(shortly(items)).toEqual(upTo(20))
-    expect(items.every(({ deliveries }) => deliveries === 2)).toBe(true)
+    await write(30)
+    const dead = await take(consume({ consumer: 'dead', ack: 'manual' }), 11)
+    expect(dead.map(({ deliveries }) => deliveries)).toEqual(upTo(11).map(() => 1))
+    const items = await take(consume({ consumer: 'alive', minIdle: '100ms' }), 30)
+    expect(shortly(items).toSorted((a, b) => Number(a) - Number(b))).toEqual(upTo(30))
+    for (const { event, deliveries } of items) {
+      expect(deliveries).toBe((event?.seq ?? 0) <= 20 ? 2 : 1)
+    }
+  })
+
+  it('leaves to others what it has not begun: slow work is done once', async () => {
+    await write(10, 1)
+    const seen: number[] = []
+    const controller = new AbortController()
+    const work = async (consumer: string): Promise<void> => {
+      for await (const item of consume({ consumer, minIdle: '1s', signal: controller.signal })) {
+        seen.push(item.event?.seq ?? NaN)
+        await new Promise((resolve) => setTimeout(resolve, 200))
+      }
+    }
+    const first = work('c1')
+    await waitFor(() => seen.length === 1)
+    const before = performance.now()
+    const second = work('c2')
+    await waitFor(() => seen.length === 10)
+    // Two at a time: half of the two seconds that one needs.
+    expect(performance.now() - before).toBeLessThan(1_600)
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    controller.abort()
+    await Promise.all([first, second])
+    expect(seen.toSorted((a, b) => a - b)).toEqual(upTo(10))
+  }, 20_000)
+
+  it('tells onError that it may not acknowledge', async () => {
+    await write(10)
+    const user = `${stream}-user`
+    await client.acl('SETUSER', user, 'on', '>secret', '~*', '&*', '+@all', '-xack')
+    try {
+      const errors: string[] = []
+      const { host = '', port = 0 } = client.options
+      const items = consume({
+        client: { host, port, username: user, password: 'secret' },
+        onError: (error) => errors.push(`${error.reason}: ${error.message}`),
+      })
+      for (let count = 0; count < 10; count++) await items.next()
+      const next = items.next()
+      await waitFor(() => errors.length > 0)
+      expect(errors[0]).toMatch(/^access_denied: .*acknowledge events.*NOPERM/)
+      await write(1, 1, 11)
+      await next
+      await items.return()
+    } finally {
+      await client.acl('DELUSER', user)
+    }
   })
 
   it('acknowledges what the filter leaves out, and what is not ours', async () => {
@@ -155,9 +205,7 @@ describe('consumeEvents', () => {
 
   it('says when an entry that it was given has been trimmed', async () => {
     await write(20)
-    const items = consume({ ack: 'manual' })
-    await items.next()
-    await items.return()
+    await take(consume({ ack: 'manual' }), 11)
     await client.xtrim(stream, 'MAXLEN', 1)
     const [gap, next] = await take(consume(), 2)
     expect(gap).toMatchObject({ type: 'gap', reason: 'trimmed', count: undefined })
