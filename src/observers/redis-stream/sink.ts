@@ -72,6 +72,7 @@ export function redisSink(
 
   return {
     place: place.name,
+    remembersMs: WRITER_SECONDS * 1_000,
     append(writer, entries) {
       const keys = [place.key, keyBeside(place.key, `writer:${writer}`)]
       const bytes = bytesFor(entries)

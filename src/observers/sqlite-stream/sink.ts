@@ -86,6 +86,7 @@ export function sqliteSink(path: string, maxLen: number): EntrySink {
 
   return {
     place: `the stream ${path}`,
+    remembersMs: WRITER_MS,
     append(writer, entries) {
       try {
         return append(writer, entries)

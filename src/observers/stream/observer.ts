@@ -33,6 +33,8 @@ export interface EntrySink {
   ): number | undefined | Promise<number | undefined>
   /** How to say where that is: `stream "events" at 127.0.0.1:6379`. */
   readonly place: string
+  /** A writer that has stored nothing for so long may be forgotten, by the clock on the wall. */
+  readonly remembersMs: number
   close(): void
 }
 
@@ -61,6 +63,8 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
   let settled = 0
   /** The last number that was stored. */
   let acknowledged = 0
+  /** When that was, in epoch milliseconds. */
+  let acknowledgedAt = 0
   let droppedTold = 0
   let leftOut = 0
   let isOpen = false
@@ -145,10 +149,15 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
     uncertain = undefined
     settled += call.events
     leftOut += call.left
-    if (known === undefined ? acknowledged > 0 : known < acknowledged) {
-      delivery.report(lostEvents((sink as EntrySink).place, acknowledged, known))
-    }
+    const { place, remembersMs } = sink as EntrySink
+    const now = Date.now()
+    const isLost =
+      known === undefined
+        ? acknowledged > 0 && now - acknowledgedAt < remembersMs
+        : known < acknowledged
+    if (isLost) delivery.report(lostEvents(place, acknowledged, known))
     acknowledged = call.last
+    acknowledgedAt = now
     return call.events
   }
 

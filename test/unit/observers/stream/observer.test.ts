@@ -8,7 +8,7 @@ import { logEvent, startedEvent, upTo } from '../../../support/stream-events.ts'
 type Fault = 'none' | 'before' | 'after' | 'middle' | 'late'
 
 /** A store that keeps the promise of a sink, and fails as it is told. */
-function fakeStore(faults: Fault[], isAsync: boolean) {
+function fakeStore(faults: Fault[], isAsync: boolean, remembersMs = Infinity) {
   const texts: string[] = []
   const known = new Map<string, number>()
   const append = (writer: string, entries: readonly PackedEntry[]): number | undefined => {
@@ -22,6 +22,7 @@ function fakeStore(faults: Fault[], isAsync: boolean) {
   }
   const open = (): EntrySink => ({
     place: 'the store',
+    remembersMs,
     close() {},
     append(writer, entries) {
       const fault = faults.shift() ?? 'none'
@@ -123,6 +124,21 @@ describe('streamObserver', () => {
     expect(observer.counts()).toEqual({ delivered: 2, dropped: 0, failed: 1, queued: 0 })
     expect(store.read()).toMatchObject({ events: [{ seq: 1 }, { seq: 3 }], missing: 1 })
     expect(reports.map(String)).toEqual([expect.stringContaining('an event was left out')])
+  })
+
+  it('tells of no loss when it was silent for longer than the store remembers a writer', async () => {
+    const store = fakeStore([], true, 20)
+    const reports: unknown[] = []
+    const observer = observe(store)
+    observer.start({ report: (error) => reports.push(error) })
+    observer.onEvent(logEvent(1))
+    await observer.flush()
+    await sleep(40)
+    store.known.clear()
+    observer.onEvent(logEvent(2))
+    await observer.close()
+    expect(reports).toEqual([])
+    expect(observer.counts()).toMatchObject({ delivered: 2 })
   })
 
   it('says when a store has lost what it had confirmed', async () => {
