@@ -6,10 +6,10 @@
 import type { TaskSpec, TaskState } from '../task/record.ts'
 import { transition } from '../task/transition.ts'
 
+/** Of the usual enqueue: without options, outside any task and context. */
 export const EMPTY_SPEC: TaskSpec = {
   id: '',
   name: '',
-  label: undefined,
   queue: '',
   priority: 0,
   source: 'api',
@@ -17,12 +17,30 @@ export const EMPTY_SPEC: TaskSpec = {
   headers: {},
   inputJson: undefined,
   createdAt: 0,
-  expiresAt: undefined,
   retries: 0,
   requeueOnInterrupt: false,
   shield: false,
-  parentId: undefined,
   rootId: '',
+}
+
+/** With room for what the others have; written out, for what is added to a copy lies in an object of its own. */
+export const FULL_SPEC: TaskSpec = {
+  id: '',
+  name: '',
+  queue: '',
+  priority: 0,
+  source: 'api',
+  tags: {},
+  headers: {},
+  inputJson: undefined,
+  createdAt: 0,
+  retries: 0,
+  requeueOnInterrupt: false,
+  shield: false,
+  rootId: '',
+  label: undefined,
+  expiresAt: undefined,
+  parentId: undefined,
   retryOf: undefined,
   idempotencyKey: undefined,
   traceContext: undefined,

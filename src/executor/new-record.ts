@@ -19,8 +19,9 @@ import type {
 import { EXECUTION_OPTION_NAMES, resolveOptions, storedOptions } from '../task/resolve-options.ts'
 import { ignoreRejection } from '../task/reading.ts'
 import { CARRIER_LIMITS, stringMap } from '../task/tags.ts'
+import type { Writable } from '../task/writable.ts'
 import type { Core } from './core.ts'
-import { EMPTY_SPEC, firstState } from './blank-record.ts'
+import { EMPTY_SPEC, firstState, FULL_SPEC } from './blank-record.ts'
 import { resolveEnqueueRetry, type EnqueueRetryPolicy } from './enqueue-retry.ts'
 import { inputHash } from './input-hash.ts'
 import { ID_PATTERN } from './options.ts'
@@ -136,30 +137,38 @@ function assemble(
   const { name } = registered
   const kept = call === undefined ? undefined : storedOptions(call)
   const expiresMs = options.expiresMs
-  const spec: TaskSpec = {
-    ...EMPTY_SPEC,
+  const expiresAt = options.expiresAt ?? (expiresMs === undefined ? undefined : now + expiresMs)
+  const label = labelOf(options, inputJson)
+  const { source, retryOf } = origin
+  const hasMore =
+    (label ?? expiresAt ?? parent ?? context ?? retryOf) !== undefined ||
+    (kept?.stored ?? kept?.local ?? call?.idempotencyKey ?? call?.traceContext) !== undefined
+  const spec: Writable<TaskSpec> = {
+    ...(hasMore ? FULL_SPEC : EMPTY_SPEC),
     id,
     name,
-    label: labelOf(options, inputJson),
     queue: options.queue,
     priority: options.priority,
-    source: origin.source,
+    source,
     tags: options.tags,
     headers: options.headers,
     inputJson,
     createdAt: now,
-    expiresAt: options.expiresAt ?? (expiresMs === undefined ? undefined : now + expiresMs),
     retries: options.retries,
     requeueOnInterrupt: options.requeueOnInterrupt,
     shield: options.shield,
-    parentId: parent?.parentId,
     rootId: parent?.rootId ?? id,
-    retryOf: origin.retryOf,
-    idempotencyKey: call?.idempotencyKey,
-    traceContext: call?.traceContext === undefined ? undefined : carrierOf(call.traceContext, name),
-    context,
-    options: kept?.stored,
-    localOptions: kept?.local,
+  }
+  if (hasMore) {
+    spec.label = label
+    spec.expiresAt = expiresAt
+    spec.parentId = parent?.parentId
+    spec.retryOf = retryOf
+    spec.idempotencyKey = call?.idempotencyKey
+    if (call?.traceContext !== undefined) spec.traceContext = carrierOf(call.traceContext, name)
+    spec.context = context
+    spec.options = kept?.stored
+    spec.localOptions = kept?.local
   }
   const isScheduled = dueAt > now
   const state = firstState(

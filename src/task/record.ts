@@ -22,12 +22,12 @@ export type TraceContext = Readonly<Record<string, string>>
 /** Bound request and task fields (request id, user, …). */
 export type ContextFields = Readonly<Record<string, Json>>
 
-/** The part of a record that is fixed at enqueue. */
+/** The part of a record that is fixed at enqueue. What a task does not have may be absent or `undefined`: both say the same. */
 export interface TaskSpec {
   /** Unique in the store: uuid v7 unless the caller gave one, `/^[\w.:-]{1,128}$/`. */
   readonly id: string
   readonly name: string
-  readonly label: string | undefined
+  readonly label?: string | undefined
   readonly queue: string
   /** Integer within ±1,000,000; higher runs first. */
   readonly priority: number
@@ -39,23 +39,23 @@ export interface TaskSpec {
   /** Epoch milliseconds. */
   readonly createdAt: number
   /** Epoch milliseconds; never started from then on. */
-  readonly expiresAt: number | undefined
+  readonly expiresAt?: number | undefined
   /** Extra attempts after the first; `Infinity` allowed. */
   readonly retries: number
   /** Whether an attempt that a crash or shutdown cut off is run again. */
   readonly requeueOnInterrupt: boolean
   readonly shield: boolean
-  readonly parentId: string | undefined
+  readonly parentId?: string | undefined
   /** The first task of the tree; the record's own id when it has no parent. */
   readonly rootId: string
-  readonly retryOf: string | undefined
-  readonly idempotencyKey: string | undefined
-  readonly traceContext: TraceContext | undefined
-  readonly context: ContextFields | undefined
+  readonly retryOf?: string | undefined
+  readonly idempotencyKey?: string | undefined
+  readonly traceContext?: TraceContext | undefined
+  readonly context?: ContextFields | undefined
   /** Options given with the call, so that another process runs the task by them too. */
-  readonly options: StoredOptions | undefined
+  readonly options?: StoredOptions | undefined
   /** Names of options that were functions and live only in the process that enqueued. */
-  readonly localOptions: readonly string[] | undefined
+  readonly localOptions?: readonly string[] | undefined
 }
 
 /** The part of a record that its owner replaces with each transition. */
