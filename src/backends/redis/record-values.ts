@@ -15,7 +15,7 @@ import { isTerminal } from '../../task/status.ts'
 import { EMPTY_MAP, type Tags } from '../../task/tags.ts'
 
 /** Position, spec, state, progress, cancel request, retried by. */
-export const VALUES_PER_RECORD = 6
+const VALUES_PER_RECORD = 6
 
 /** What of a record differs from place to place: whose names and times these are. */
 export interface Reading {

@@ -13,7 +13,7 @@ export const ENTRY_WORDS = { '0': 'start', '0-0': 'start', $: 'now' } as const
 /** An answer comes after so long at the latest: a link that died without a word is noticed by its silence. */
 export const BLOCK_MS = 5_000
 /** So many entries are read at once: what a reader has in memory, however slow it is. */
-export const COUNT = 20
+const COUNT = 20
 const READY_MS = 1_000
 /** The latest answer of a wait, and what an answer may take: less than the time after which a silent socket is dead. */
 const COMMAND_TIMEOUT_MS = 10_000

@@ -3,10 +3,10 @@
 import type { PlainsightEvent } from '../../events/event.ts'
 
 /** The version of the format that is written here, and the only one that is read. */
-export const ENTRY_VERSION = 1
+const ENTRY_VERSION = 1
 
 /** The most events in an entry. */
-export const ENTRY_EVENTS = 50
+const ENTRY_EVENTS = 50
 /** So many characters of events are in an entry, unless one event alone has more. */
 const ENTRY_CHARS = 262_144
 /** So many characters go to the other side at once. */

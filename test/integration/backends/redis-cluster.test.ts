@@ -93,7 +93,7 @@ test('event streams are written, read and shared through a cluster, and their co
     expect(shortly(await take(consumed, 120))).toEqual(upTo(120))
   }
   const [node] = client.nodes()
-  const program = join(import.meta.dirname, '..', 'observers', 'redis-stream-end.ts')
+  const program = join(import.meta.dirname, '..', 'observers', 'redis-stream-program.ts')
   const url = `redis://127.0.0.1:${node?.options.port}`
   const child = startChild(program, [url, 'end', 'cluster'])
   expect(await child.ended).toMatchObject({ code: 0, stderr: '' })

@@ -196,7 +196,10 @@ describe('a stream whose connections break', () => {
     async (what) => {
       if (what === 'refuses') proxy.refuse()
       if (what === 'is silent from the beginning') proxy.blackHole()
-      const child = startChild(join(import.meta.dirname, 'redis-stream-end.ts'), [through, stream])
+      const child = startChild(join(import.meta.dirname, 'redis-stream-program.ts'), [
+        through,
+        stream,
+      ])
       expect(await child.ended).toMatchObject({ code: 0, stderr: '' })
       const [ms = NaN, stored] = (child.lines[0] ?? '').split(' ').map(Number)
       expect(stored).toBe(what === 'is there' ? 10 : 0)
