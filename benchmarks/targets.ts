@@ -113,7 +113,6 @@ export const GOALS = {
     bound: 'at most',
     limit: 0.45,
     unit: '×',
-    measured: 0.83,
     isChecked: true,
   },
   'memory: run': {
