@@ -17,9 +17,9 @@ const READY_MS = 1_000
 const MAX_SPARE_BYTES = 1_048_576
 
 /**
- * KEYS: the stream, the last number of this writer. ARGV: most entries, seconds, then for each entry its last number and its
- * text. What has been stored is skipped; what has not is stored, and the number with it, also when Redis refuses in the
- * middle. Answers the number that was there before.
+ * KEYS: the stream, the last number of this writer. ARGV: most entries, seconds, the number that has to be stored before,
+ * then for each entry its last number and its text. What has been stored is skipped; what has not is stored, and the number
+ * with it, also when Redis refuses in the middle. Answers the number that was there before.
  */
 const append = redisScript(
   'append events',
@@ -27,7 +27,8 @@ const append = redisScript(
 local before = redis.call('GET', KEYS[2])
 local known = tonumber(before or '0')
 local last = false
-for i = 3, #ARGV, 2 do
+if known < tonumber(ARGV[3]) then return before end
+for i = 4, #ARGV, 2 do
   local number = tonumber(ARGV[i])
   if number > known then
     local added = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', '${ENTRY_FIELD}', ARGV[i + 1])
@@ -56,7 +57,7 @@ export function redisSink(
   })
   // What Redis takes for a number of entries.
   const most = maxLen === Infinity ? Number.MAX_SAFE_INTEGER : maxLen
-  let spare: Buffer | undefined
+  const spares: Buffer[] = []
 
   /**
    * Room for all texts. Given as bytes, they are copied into the command; as strings they would be one long string, which
@@ -65,18 +66,17 @@ export function redisSink(
   function bytesFor(entries: readonly PackedEntry[]): Buffer {
     let size = 0
     for (const { text } of entries) size += Buffer.byteLength(text)
-    const found = spare !== undefined && spare.length >= size ? spare : Buffer.allocUnsafeSlow(size)
-    spare = undefined
-    return found
+    const spare = spares.pop()
+    return spare !== undefined && spare.length >= size ? spare : Buffer.allocUnsafeSlow(size)
   }
 
   return {
     place: place.name,
     remembersMs: WRITER_SECONDS * 1_000,
-    append(writer, entries) {
+    append(writer, entries, after) {
       const keys = [place.key, keyBeside(place.key, `writer:${writer}`)]
       const bytes = bytesFor(entries)
-      const args: (number | Buffer)[] = [most, WRITER_SECONDS]
+      const args: (number | Buffer)[] = [most, WRITER_SECONDS, after]
       let end = 0
       for (const { last, text } of entries) {
         const start = end
@@ -86,7 +86,7 @@ export function redisSink(
       return place.call('write events', async (connection) => {
         const before = await connection.run(append, keys, args)
         // Answered, so nobody sends it again. After a failure somebody still might: a cluster that redirects, for one.
-        if (bytes.length <= MAX_SPARE_BYTES) spare = bytes
+        if (bytes.length <= MAX_SPARE_BYTES) spares.push(bytes)
         return before === null ? undefined : Number(before)
       })
     },

@@ -53,6 +53,7 @@ export function sqliteStreamObserver(
     filter,
     maxQueue,
     maxDelayMs: MAX_DELAY_MS,
+    window: 1,
     open: () => sqliteSink(place, maxLen),
   })
 }

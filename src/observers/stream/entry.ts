@@ -27,6 +27,8 @@ export interface PackedEntry {
 /** Entries that are stored together. */
 export interface PackedCall {
   readonly entries: readonly PackedEntry[]
+  /** The number of its first event. */
+  readonly first: number
   /** How many of the events given are in it, or told by it as missing. */
   readonly events: number
   /** How many of those are told as missing. */
@@ -50,7 +52,8 @@ export interface EntryPacker {
   ): PackedCall
 }
 
-export function entryPacker(writer: string): EntryPacker {
+/** At most `callEvents` events in a call. */
+export function entryPacker(writer: string, callEvents: number): EntryPacker {
   const head = `{"v":${ENTRY_VERSION},"writer":${JSON.stringify(writer)},"first":`
   let next = 1
 
@@ -58,6 +61,7 @@ export function entryPacker(writer: string): EntryPacker {
     writer,
     pack(events, at, dropped, report) {
       const entries: PackedEntry[] = []
+      const first = next
       let total = 0
       let left = 0
 
@@ -92,15 +96,16 @@ export function entryPacker(writer: string): EntryPacker {
       }
 
       if (dropped > 0) addGap(dropped, 'dropped')
+      const end = Math.min(events.length, at + callEvents)
       let index = at
-      while (index < events.length && total < CALL_CHARS) {
-        const few = events.slice(index, index + ENTRY_EVENTS)
+      while (index < end && total < CALL_CHARS) {
+        const few = events.slice(index, Math.min(index + ENTRY_EVENTS, end))
         const text = textOfAll(few)
         if (text === undefined) addEach(few)
         else add(few.length, `"events":${text}`)
         index += few.length
       }
-      return { entries, events: index - at, left, last: next - 1 }
+      return { entries, first, events: index - at, left, last: next - 1 }
     },
   }
 }

@@ -1,7 +1,7 @@
 /** The observer of every event stream: packs batches, and knows exactly what has been stored and what has not. */
 
 import { randomBytes } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import type { PlainsightEvent } from '../../events/event.ts'
 import { eventBuffer } from '../event-buffer.ts'
 import type { Delivery } from '../event-buffer.ts'
@@ -26,10 +26,12 @@ export interface EntrySink {
   /**
    * Stores the entries that it has not stored for this writer, whose last stored number it keeps. Answers the number that
    * it had before; `undefined` when it knew nothing of the writer. Throws or rejects when that may not have been done.
+   * Stores nothing when that number is less than `after`, which is undecided as yet: what came before has failed.
    */
   append(
     writer: string,
     entries: readonly PackedEntry[],
+    after: number,
   ): number | undefined | Promise<number | undefined>
   /** How to say where that is: `stream "events" at 127.0.0.1:6379`. */
   readonly place: string
@@ -44,9 +46,14 @@ export interface StreamObserverSettings {
   readonly maxDelayMs: number
   /** Opens the place, which may be away: that is said by `append`. */
   readonly open: () => EntrySink
+  /** So many calls may be under way to a sink that does not answer at once. */
+  readonly window: number
+  /** Events of a call. Default 500. */
+  readonly callEvents?: number | undefined
 }
 
-const BATCH = 500
+/** Larger ones are no cheaper, and keep the event loop for longer. */
+const CALL_EVENTS = 500
 /** Longer than everything that a sink waits for: a batch that hangs is ended by the sink. */
 const DEADLINE_MS = 30_000
 const DELAY_MS = 50
@@ -54,11 +61,11 @@ const DELAY_MS = 50
 const LAST_WORD_MS = 300
 
 export function streamObserver(settings: StreamObserverSettings): StreamObserver {
-  const { filter, maxQueue, open } = settings
+  const { filter, maxQueue, open, window, callEvents = CALL_EVENTS } = settings
   let sink: EntrySink | undefined
-  let packer: EntryPacker = newPacker()
-  /** Packed, and perhaps stored: whatever happens, exactly this is stored before anything else. */
-  let uncertain: PackedCall | undefined
+  let packer: EntryPacker = newPacker(callEvents)
+  /** Packed, and perhaps stored: whatever happens, exactly these are stored before anything else. */
+  let undecided: PackedCall[] = []
   /** So many of the first events of the next batch are stored, and the buffer has not heard of it. */
   let settled = 0
   /** The last number that was stored. */
@@ -70,10 +77,10 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
   let isOpen = false
 
   const buffer = eventBuffer({
-    deliver: (batch, delivery) => store(batch, settled, delivery),
+    deliver: store,
     onClose: close,
     maxQueue,
-    batchSize: Math.min(BATCH, maxQueue),
+    batchSize: Math.min(callEvents * window, maxQueue),
     deadlineMs: DEADLINE_MS,
     delayMs: DELAY_MS,
     maxDelayMs: settings.maxDelayMs,
@@ -86,26 +93,21 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
     if (isOpen) return
     isOpen = true
     sink = open()
-    packer = newPacker()
-    uncertain = undefined
+    packer = newPacker(callEvents)
+    undecided = []
     settled = acknowledged = 0
     droppedTold = buffer.counts().dropped
   }
 
   /** Answers at once where the sink does: such a one is of use at the end of the process. */
-  function store(
-    batch: readonly PlainsightEvent[],
-    from: number,
-    delivery: Delivery,
-  ): number | Promise<number> {
+  function store(batch: readonly PlainsightEvent[], delivery: Delivery): number | Promise<number> {
     begin()
-    let at = from
     try {
-      while (at < batch.length || uncertain !== undefined || hasLastWord(batch.length)) {
-        const call = (uncertain ??= packNext(batch, at, delivery))
-        const answer = (sink as EntrySink).append(packer.writer, call.entries)
-        if (answer instanceof Promise) return storeAsync(batch, at, delivery, call, answer)
-        at += settle(call, answer, delivery)
+      while (settled < batch.length || undecided.length > 0 || hasLastWord(batch.length)) {
+        if (undecided.length === 0) packNext(batch, delivery)
+        const answer = send(0)
+        if (answer instanceof Promise) return storeAsync(batch, delivery, answer)
+        settle(answer, delivery)
       }
     } catch (error) {
       return failed(error, delivery)
@@ -121,32 +123,73 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
 
   async function storeAsync(
     batch: readonly PlainsightEvent[],
-    at: number,
     delivery: Delivery,
-    call: PackedCall,
-    answer: Promise<number | undefined>,
+    head: Promise<number | undefined>,
   ): Promise<number> {
-    let known: number | undefined
     try {
-      known = await answer
+      await storeUnderWay(batch, delivery, head)
     } catch (error) {
       delivery.signal.throwIfAborted()
       return failed(error, delivery)
     }
     // Given up meanwhile: what was stored is skipped when it comes again.
     delivery.signal.throwIfAborted()
-    return store(batch, at + settle(call, known, delivery), delivery)
+    return store(batch, delivery)
   }
 
-  function packNext(batch: readonly PlainsightEvent[], at: number, delivery: Delivery): PackedCall {
+  /** While the first is awaited others follow it: neither side waits for the other. Ends when none is under way. */
+  async function storeUnderWay(
+    batch: readonly PlainsightEvent[],
+    delivery: Delivery,
+    head: Promise<number | undefined>,
+  ): Promise<void> {
+    const answers = [head]
+    // One that fails after another did, or meanwhile, is sent again with it.
+    head.catch(() => {})
+    for (let answer: typeof head | undefined = head; answer !== undefined; answer = answers[0]) {
+      while (answers.length < window && hasNext(batch, answers.length)) {
+        // One a turn of the event loop, which has more to do than this.
+        await turn()
+        if (delivery.signal.aborted) return
+        if (undecided.length === answers.length) packNext(batch, delivery)
+        const next = Promise.resolve(send(answers.length))
+        next.catch(() => {})
+        answers.push(next)
+      }
+      const known = await answer
+      if (delivery.signal.aborted) return
+      // The other side has lost what came before, and has stored nothing: the next time it comes first, and does.
+      if (answer !== head && (known ?? 0) < acknowledged) return
+      settle(known, delivery)
+      void answers.shift()
+    }
+  }
+
+  function hasNext(batch: readonly PlainsightEvent[], underWay: number): boolean {
+    return undecided.length > underWay || packedEnd() < batch.length
+  }
+
+  /** So many of the first events of the batch are in calls. */
+  function packedEnd(): number {
+    return undecided.reduce((end, { events }) => end + events, settled)
+  }
+
+  /** The call at `index` of those that are undecided. */
+  function send(index: number): ReturnType<EntrySink['append']> {
+    const { entries, first } = undecided[index] as PackedCall
+    return (sink as EntrySink).append(packer.writer, entries, index === 0 ? 0 : first - 1)
+  }
+
+  function packNext(batch: readonly PlainsightEvent[], delivery: Delivery): void {
     const { dropped } = buffer.counts()
-    const call = packer.pack(batch, at, dropped - droppedTold, (error) => delivery.report(error))
+    const missing = dropped - droppedTold
+    undecided.push(packer.pack(batch, packedEnd(), missing, (error) => delivery.report(error)))
     droppedTold = dropped
-    return call
   }
 
-  function settle(call: PackedCall, known: number | undefined, delivery: Delivery): number {
-    uncertain = undefined
+  /** The first of those that are undecided is stored. */
+  function settle(known: number | undefined, delivery: Delivery): void {
+    const call = undecided.shift() as PackedCall
     settled += call.events
     leftOut += call.left
     const { place, remembersMs } = sink as EntrySink
@@ -158,7 +201,6 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
     if (isLost) delivery.report(lostEvents(place, acknowledged, known))
     acknowledged = call.last
     acknowledgedAt = now
-    return call.events
   }
 
   function failed(error: unknown, delivery: Delivery): number {
@@ -178,12 +220,12 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
     const ending = sink
     try {
       // With events undecided nobody can say what is missing; and nobody has answered for 1.5 s.
-      if (uncertain === undefined || uncertain.events === 0) {
+      if (undecided.every(({ events }) => events === 0)) {
         const dropped = buffer.counts().dropped - droppedTold
-        const entries = [...(uncertain?.entries ?? [])]
+        const entries = undecided.flatMap((call) => call.entries)
         if (dropped > 0) entries.push(...packer.pack([], 0, dropped, () => {}).entries)
         if (entries.length > 0) {
-          await within(LAST_WORD_MS, () => ending.append(packer.writer, entries))
+          await within(LAST_WORD_MS, () => ending.append(packer.writer, entries, 0))
         }
       }
     } finally {
@@ -209,8 +251,8 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
   }
 }
 
-function newPacker(): EntryPacker {
-  return entryPacker(randomBytes(8).toString('hex'))
+function newPacker(callEvents: number): EntryPacker {
+  return entryPacker(randomBytes(8).toString('hex'), callEvents)
 }
 
 function lostEvents(place: string, acknowledged: number, known: number | undefined): Error {

@@ -8,6 +8,7 @@ import { redisStreamObserver } from '../../../src/observers/redis-stream.ts'
 import type { RedisStreamObserverOptions } from '../../../src/observers/redis-stream.ts'
 import { consumeEvents } from '../../../src/observers/redis-stream/consume.ts'
 import { readEvents } from '../../../src/observers/redis-stream/read.ts'
+import { redisSink } from '../../../src/observers/redis-stream/sink.ts'
 import type { StreamItem } from '../../../src/observers/stream/item.ts'
 import type { StreamObserver } from '../../../src/observers/stream/observer.ts'
 import type { BackendUnavailableError } from '../../../src/task/errors.ts'
@@ -309,6 +310,51 @@ describe('a stream that Redis refuses', () => {
     const items = await take(read(), 101)
     expect(items[0]).toMatchObject({ type: 'gap', reason: 'trimmed', count: 3 })
     expect(shortly(items.slice(1))).toEqual(upTo(100, 4))
+  })
+
+  it('stores each event once and in order while Redis refuses some of the scripts under way', async () => {
+    const observer = observe(server.url, { maxQueue: 20_000 })
+    const count = 20_000
+    let isOver = false
+    const disturb = (async () => {
+      for (let round = 0; !isOver; round++) {
+        if (round % 3 === 0) await admin.script('FLUSH')
+        else {
+          await admin.config('SET', 'maxmemory', 1)
+          await sleep(round % 4)
+          await admin.config('SET', 'maxmemory', 0)
+        }
+        await sleep(round % 5)
+      }
+    })()
+    try {
+      for (const seq of upTo(count)) observer.onEvent(logEvent(seq))
+      await delivered(observer, count)
+    } finally {
+      isOver = true
+      await disturb
+    }
+    const refused = reports.filter((report) => report.includes('OOM')).length
+    expect(refused).toBeGreaterThan(0)
+    expect(reports).toHaveLength(refused)
+    expect(shortly(await take(read(), count))).toEqual(upTo(count))
+  }, 60_000)
+
+  it('stores nothing of what follows on a script that was refused', async () => {
+    const sink = redisSink(server.url, stream, Infinity, 'test: ')
+    try {
+      const entry = (last: number) => [{ last, text: `{"last":${last}}` }]
+      expect(await sink.append('w', entry(4), 2)).toBeUndefined()
+      expect(await admin.xlen(stream)).toBe(0)
+      expect(await sink.append('w', entry(2), 0)).toBeUndefined()
+      expect(await sink.append('w', entry(6), 4)).toBe(2)
+      expect(await admin.xlen(stream)).toBe(1)
+      expect(await sink.append('w', entry(4), 2)).toBe(2)
+      expect(await sink.append('w', entry(4), 2)).toBe(4)
+      expect(await admin.xlen(stream)).toBe(2)
+    } finally {
+      sink.close()
+    }
   })
 
   it('says that a port does not speak TLS, and stays alive', async () => {

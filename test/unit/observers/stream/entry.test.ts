@@ -27,7 +27,7 @@ const unwritable = (): PlainsightEvent[] => {
 
 describe('entryPacker', () => {
   it('numbers events from 1 on, up to 50 an entry, at most 1 MiB or so a call', () => {
-    const packer = entryPacker('w')
+    const packer = entryPacker('w', 500)
     const events = upTo(120).map((seq) => logEvent(seq))
     const call = packer.pack(events, 0, 0, () => {})
     expect(call).toMatchObject({ events: 120, left: 0, last: 120 })
@@ -45,7 +45,7 @@ describe('entryPacker', () => {
   })
 
   it('gives numbers to what is missing, before what comes', () => {
-    const packer = entryPacker('w')
+    const packer = entryPacker('w', 500)
     const { entries, last } = packer.pack([logEvent(1)], 0, 7, () => {})
     expect(last).toBe(8)
     expect(entries.map(({ text }) => readEntry(text))).toMatchObject([
@@ -58,7 +58,7 @@ describe('entryPacker', () => {
     const bad = unwritable()
     const events = bad.flatMap((event, index) => [logEvent(100 + index), event])
     const reports: Error[] = []
-    const call = entryPacker('w').pack(events, 0, 0, (error) => reports.push(error))
+    const call = entryPacker('w', 500).pack(events, 0, 0, (error) => reports.push(error))
     expect(call).toMatchObject({ events: events.length, left: bad.length, last: events.length })
     expect(reports).toHaveLength(bad.length)
     const read = call.entries.map(({ text }) => readEntry(text))
@@ -71,7 +71,9 @@ describe('entryPacker', () => {
   it('leaves out an event that is too large, and says so', () => {
     const huge = logEvent(1, { message: 'x'.repeat(17_000_000) })
     const reports: Error[] = []
-    const call = entryPacker('w').pack([huge, logEvent(2)], 0, 0, (error) => reports.push(error))
+    const call = entryPacker('w', 500).pack([huge, logEvent(2)], 0, 0, (error) =>
+      reports.push(error),
+    )
     expect(reports.map(({ message }) => message)).toEqual([
       expect.stringMatching(/^an event task\.log of 170\d+ characters was left out: 16777216 is/),
     ])
@@ -82,7 +84,7 @@ describe('entryPacker', () => {
     'gives back whatever users write: %s',
     (_title, text) => {
       const events = sampleEventsWith(text)
-      const { entries } = entryPacker('w').pack(events, 0, 0, () => {})
+      const { entries } = entryPacker('w', 500).pack(events, 0, 0, () => {})
       const read = entries.flatMap((entry) => {
         const parsed = readEntry(entry.text)
         return parsed.kind === 'events' ? parsed.events : []

@@ -11,8 +11,13 @@ type Fault = 'none' | 'before' | 'after' | 'middle' | 'late'
 function fakeStore(faults: Fault[], isAsync: boolean, remembersMs = Infinity) {
   const texts: string[] = []
   const known = new Map<string, number>()
-  const append = (writer: string, entries: readonly PackedEntry[]): number | undefined => {
+  const append = (
+    writer: string,
+    entries: readonly PackedEntry[],
+    after: number,
+  ): number | undefined => {
     const before = known.get(writer)
+    if ((before ?? 0) < after) return before
     for (const { last, text } of entries) {
       if (last <= (known.get(writer) ?? 0)) continue
       texts.push(text)
@@ -24,13 +29,13 @@ function fakeStore(faults: Fault[], isAsync: boolean, remembersMs = Infinity) {
     place: 'the store',
     remembersMs,
     close() {},
-    append(writer, entries) {
+    append(writer, entries, after) {
       const fault = faults.shift() ?? 'none'
       const now = (): number | undefined => {
         if (fault === 'before') throw new Error('before')
-        if (fault === 'middle') append(writer, entries.slice(0, 1))
+        if (fault === 'middle') append(writer, entries.slice(0, 1), after)
         if (fault === 'middle') throw new Error('in the middle')
-        const answer = append(writer, entries)
+        const answer = append(writer, entries, after)
         if (fault === 'after') throw new Error('after commit')
         return answer
       }
@@ -67,9 +72,16 @@ function fakeStore(faults: Fault[], isAsync: boolean, remembersMs = Infinity) {
   }
 }
 
-function observe(store: { open: () => EntrySink }, maxQueue = 10_000) {
+function observe(store: { open: () => EntrySink }, maxQueue = 10_000, callEvents = 500) {
   const filter = { name: 'stream', minLevel: 'info' as const }
-  return streamObserver({ filter, maxQueue, maxDelayMs: 1, open: store.open })
+  return streamObserver({
+    filter,
+    maxQueue,
+    maxDelayMs: 1,
+    open: store.open,
+    window: 4,
+    callEvents,
+  })
 }
 
 describe('streamObserver', () => {
@@ -80,11 +92,12 @@ describe('streamObserver', () => {
       fc.asyncProperty(
         fc.boolean(),
         fc.integer({ min: 1, max: 80 }),
+        fc.constantFrom(2, 7, 500),
         fc.array(fault, { maxLength: 12 }),
         fc.array(step, { maxLength: 12 }),
-        async (isAsync, maxQueue, faults, steps) => {
+        async (isAsync, maxQueue, callEvents, faults, steps) => {
           const store = fakeStore([...faults], isAsync)
-          const observer = observe(store, maxQueue)
+          const observer = observe(store, maxQueue, callEvents)
           observer.start()
           let seq = 0
           for (const { events, wait } of steps) {
