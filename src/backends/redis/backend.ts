@@ -10,6 +10,7 @@ import { createBeats } from './beats.ts'
 import type { Call } from './block.ts'
 import { leaseLost } from './failure.ts'
 import type { Timing } from './group-queue.ts'
+import { createInserts, nudging } from './inserts.ts'
 import { listRecords } from './list.ts'
 import { createMembers } from './members.ts'
 import { createWarnings } from './warnings.ts'
@@ -18,8 +19,6 @@ import { cancelFrom, recordsFrom, type Reading } from './record-values.ts'
 import {
   appendCall,
   appendResults,
-  insertCall,
-  insertResults,
   keepSent,
   updateCall,
   updateResults,
@@ -102,12 +101,6 @@ export function redisBackend(options: RedisBackendOptions): Backend {
     return leaseLost(executorId, operation, members.store(operation).place)
   }
 
-  async function nudging<T>(results: Promise<T>): Promise<T> {
-    const answer = await results
-    nudge()
-    return answer
-  }
-
   return {
     name: 'redis',
     capabilities: { durable: 'process', shared: true, transactional: false, maxQueued: Infinity },
@@ -119,22 +112,7 @@ export function redisBackend(options: RedisBackendOptions): Backend {
 
     open: (owner) => members.join(owner),
 
-    // Not async, like `update`: both are on every task's way, and each promise costs.
-    insert(records) {
-      try {
-        const { queue } = members.store('insert')
-        if (records.length === 0) return []
-        const call = insertCall(records, writing)
-        const results = queue.run(call, (reply) => {
-          const answers = insertResults(reply, records, writing)
-          if (typeof answers === 'string') throw lost(members.ownerOf(answers), 'insert')
-          return answers
-        })
-        return records.some(({ state }) => state.owner === null) ? nudging(results) : results
-      } catch (error) {
-        return Promise.reject(error)
-      }
-    },
+    ...createInserts(members, writing, nudge),
 
     claim(owner, query) {
       const { names, queue = '', limit, queueLimit, queueLimits, dueBefore } = query
@@ -164,6 +142,7 @@ export function redisBackend(options: RedisBackendOptions): Backend {
       })
     },
 
+    // Not async: it is on every task's way, and each promise costs.
     update(patches) {
       try {
         const { queue } = members.store('update')
@@ -172,7 +151,7 @@ export function redisBackend(options: RedisBackendOptions): Backend {
         const results = queue.run(call, (reply) => updateResults(reply as string, patches))
         results.catch(() => keepSent(call, patches, writing))
         const frees = patches.some(({ state }) => state.owner === null && !isTerminal(state.status))
-        return frees ? nudging(results) : results
+        return frees ? nudging(results, nudge) : results
       } catch (error) {
         return Promise.reject(error)
       }

@@ -19,6 +19,13 @@ export interface GroupQueue {
    * @throws {BackendUnavailableError} BACKEND_UNAVAILABLE when Redis refused, or nobody knows whether it was done
    */
   run<T>(call: Call, decode: (reply: unknown, timing: Timing) => T): Promise<T>
+  /** The same without a promise, for calls that come in numbers. */
+  add<T>(
+    call: Call,
+    decode: (reply: unknown, timing: Timing) => T,
+    resolve: (value: T) => void,
+    reject: (error: unknown) => void,
+  ): void
   /** Rejects what still waits, and all that comes. */
   stop(error: BackendUnavailableError): void
 }
@@ -110,16 +117,18 @@ export function createGroupQueue(
     schedule()
   }
 
+  const add: GroupQueue['add'] = (call, decode, resolve, reject) => {
+    if (stopped !== undefined) {
+      reject(stopped)
+      return
+    }
+    waiting.push({ call, decode, resolve: resolve as (value: unknown) => void, reject })
+    schedule()
+  }
+
   return {
-    run: (call, decode) =>
-      new Promise((resolve, reject) => {
-        if (stopped !== undefined) {
-          reject(stopped)
-          return
-        }
-        waiting.push({ call, decode, resolve: resolve as (value: unknown) => void, reject })
-        schedule()
-      }),
+    run: (call, decode) => new Promise((resolve, reject) => add(call, decode, resolve, reject)),
+    add,
     stop(error) {
       stopped = error
       const left = waiting
