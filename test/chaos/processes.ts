@@ -194,7 +194,7 @@ async function begin(run: Run, child: Child, tag: string): Promise<void> {
 }
 
 async function freeze(
-  { journal, random, awake, options }: Run,
+  { journal, random, awake, options, directory }: Run,
   child: Child,
   tag: string,
   isLong: boolean,
@@ -207,8 +207,17 @@ async function freeze(
   journal.write('T', tag)
   child.kill('SIGCONT')
   awake.add(child)
-  // Its connections may have died meanwhile: it has to get as far as having its outcomes refused.
-  if (isLong) await sleep(2_500)
+  if (isLong) await refused(directory, tag)
+}
+
+/** Its connections may have died meanwhile: it has to get as far as having its outcomes refused. */
+async function refused(directory: string, tag: string): Promise<void> {
+  const until = performance.now() + 15_000
+  const isOf = ({ mark, words, tag: writer }: Entry): boolean =>
+    mark === 'L' && words[0] === 'stale' && writer === tag
+  while (!readJournal(join(directory, 'journal')).some(isOf) && performance.now() < until) {
+    await sleep(250)
+  }
 }
 
 /** Something has to run that can become another's. */
