@@ -4,7 +4,9 @@ import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { Cluster, Redis, RedisOptions } from 'ioredis'
 import { InvalidOptionsError } from '../task/errors.ts'
+import type { Backoff } from '../task/options.ts'
 import { readFields } from '../task/reading.ts'
+import { backoffDelayMs } from '../task/retry.ts'
 import { ioredis } from './ioredis.ts'
 
 /** Where Redis is: a client of ioredis (5.10 or later), a URL, or options of ioredis. A client is copied, never used or closed. */
@@ -12,13 +14,12 @@ export type RedisSource = Redis | Cluster | RedisOptions | string
 
 /** A script, which Redis keeps by its hash. */
 export interface RedisScript {
-  readonly name: string
   readonly lua: string
   readonly sha1: string
 }
 
-export function redisScript(name: string, lua: string): RedisScript {
-  return { name, lua, sha1: createHash('sha1').update(lua).digest('hex') }
+export function redisScript(lua: string): RedisScript {
+  return { lua, sha1: createHash('sha1').update(lua).digest('hex') }
 }
 
 /** What may differ between the connections of one process. */
@@ -61,8 +62,8 @@ const COMMAND_TIMEOUT_MS = 2_000
 const SOCKET_TIMEOUT_MS = 12_000
 const KEEP_ALIVE_MS = 5_000
 const CONNECT_TIMEOUT_MS = 3_000
-const RECONNECT_MS = 50
-const MAX_RECONNECT_MS = 2_000
+/** Never quite the same: many processes must not come back at the same instant. */
+const RECONNECT: Backoff = { delayMs: 50, factor: 2, maxMs: 2_000, jitter: 'equal' }
 /** A Redis that loads its data is asked so often whether it has; by itself ioredis would wait up to 10 s. */
 const LOADING_RETRY_MS = 250
 
@@ -223,10 +224,8 @@ type ClusterNodeOptions = NonNullable<
   NonNullable<Parameters<Cluster['duplicate']>[1]>['redisOptions']
 >
 
-/** Between a half and the whole of a wait that doubles: many processes must not come back at the same instant. */
 function reconnectDelay(times: number): number {
-  const most = Math.min(MAX_RECONNECT_MS, RECONNECT_MS * 2 ** Math.min(times - 1, 10))
-  return Math.ceil((most * (1 + Math.random())) / 2)
+  return Math.ceil(backoffDelayMs(RECONNECT, times, Math.random))
 }
 
 /**

@@ -4,17 +4,18 @@ import { MAX_TIMER_MS } from '../task/clock.ts'
 import { durationMs } from '../task/duration.ts'
 import type { EnqueueRetry } from '../task/enqueue-options.ts'
 import { InvalidOptionsError } from '../task/errors.ts'
+import type { Backoff } from '../task/options.ts'
 import { readFields } from '../task/reading.ts'
+import { backoffDelayMs } from '../task/retry.ts'
 
 /** The same, checked. */
 export interface EnqueueRetryPolicy {
   readonly retries: number
-  readonly delayMs: number
-  readonly maxDelayMs: number
+  readonly backoff: Backoff
   readonly withinMs: number
 }
 
-const NEVER: EnqueueRetryPolicy = { retries: 0, delayMs: 0, maxDelayMs: 0, withinMs: 0 }
+const NEVER: EnqueueRetryPolicy = { retries: 0, backoff: doubling(0, 0), withinMs: 0 }
 const NAMES = ['retries', 'delay', 'max', 'within']
 const EXPECTED = `false, or an object { ${NAMES.join(', ')} }`
 
@@ -38,8 +39,7 @@ export function resolveEnqueueRetry(
     Math.min(MAX_TIMER_MS, durationMs(given, `enqueueRetry.${name}`, where))
   return {
     retries,
-    delayMs: timer('delay', delay),
-    maxDelayMs: timer('max', max),
+    backoff: doubling(timer('delay', delay), timer('max', max)),
     withinMs: timer('within', within),
   }
 }
@@ -54,6 +54,10 @@ export function retryDelay(
   elapsedMs: number,
 ): number | undefined {
   if (index >= policy.retries) return undefined
-  const delayMs = Math.min(policy.maxDelayMs, policy.delayMs * 2 ** index)
+  const delayMs = backoffDelayMs(policy.backoff, index + 1, Math.random)
   return elapsedMs + delayMs <= policy.withinMs ? delayMs : undefined
+}
+
+function doubling(delayMs: number, maxMs: number): Backoff {
+  return { delayMs, factor: 2, maxMs, jitter: 'none' }
 }

@@ -3,6 +3,8 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { PlainsightEvent } from '../events/event.ts'
 import { UnrecoverableError } from '../task/errors.ts'
+import type { Backoff } from '../task/options.ts'
+import { backoffDelayMs } from '../task/retry.ts'
 import { eventQueue } from './event-queue.ts'
 import { atExit } from './exit-hook.ts'
 import type { ObserverCounts, ObserverHooks } from './observer.ts'
@@ -56,6 +58,8 @@ export function eventBuffer(options: EventBufferOptions): EventBuffer {
   const { deliver, batchSize, deadlineMs, delayMs, maxDelayMs, maxRetries, onClose } = options
   // A batch belongs to no task: without this it would be sent in the async context of whoever caused its first event.
   const context = new AsyncResource('PlainsightBuffer', { requireManualDestroy: true })
+  // Never quite the same: many processes must not come back at the same instant.
+  const backoff: Backoff = { delayMs, factor: 2, maxMs: maxDelayMs, jitter: 'equal' }
   const queue = eventQueue(options.maxQueue, options.keepsSent)
   const flushes = new Set<() => void>()
   let delivered = 0
@@ -191,9 +195,7 @@ export function eventBuffer(options: EventBufferOptions): EventBuffer {
 
   function tryLater(): void {
     if (isClosed || isExiting) return
-    // Between a half and the whole of it: many processes must not come back at the same instant.
-    const most = Math.min(maxDelayMs, delayMs * 2 ** Math.max(0, failuresInRow - 1))
-    const delay = (most * (1 + Math.random())) / 2
+    const delay = backoffDelayMs(backoff, Math.max(1, failuresInRow), Math.random)
     const soon = flushes.size > 0 ? Math.min(delay, FLUSH_RETRY_MS) : delay
     retryTimer = setTimeout(tryNow, soon)
     retryTimer.unref()

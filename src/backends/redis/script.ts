@@ -10,10 +10,9 @@ import { SWEEP } from './lua/sweep.ts'
 import { APPEND, UPDATE } from './lua/update.ts'
 
 /** For the path of every task: small, because Redis makes its functions anew for each call. */
-export const TASK_SCRIPT: RedisScript = redisScript('task', [COMMON, INSERT, UPDATE, MAIN].join(''))
+export const TASK_SCRIPT: RedisScript = redisScript([COMMON, INSERT, UPDATE, MAIN].join(''))
 
 /** All of it. */
 export const WHOLE_SCRIPT: RedisScript = redisScript(
-  'whole',
   [COMMON, INSERT, UPDATE, APPEND, CLAIM, OWNERS, SWEEP, READ, LIST, MAIN].join(''),
 )

@@ -22,7 +22,6 @@ const MAX_SPARE_BYTES = 1_048_576
  * with it, also when Redis refuses in the middle. Answers the number that was there before.
  */
 const append = redisScript(
-  'append events',
   `
 local before = redis.call('GET', KEYS[2])
 local known = tonumber(before or '0')

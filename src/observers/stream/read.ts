@@ -2,6 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BackendUnavailableError } from '../../task/errors.ts'
+import type { Backoff } from '../../task/options.ts'
+import { backoffDelayMs } from '../../task/retry.ts'
 import { readEntry, type ForeignReason, type ReadEntry } from './entry.ts'
 import { isEvent, type EventFilter } from './filter.ts'
 import { itemId, type GapItem, type Position, type StreamItem } from './item.ts'
@@ -153,8 +155,7 @@ const HOPELESS: ReadonlySet<string> = new Set([
   'not_a_database',
   'newer_schema',
 ])
-const RETRY_MS = 50
-const MAX_RETRY_MS = 1_000
+const RETRY: Backoff = { delayMs: 50, factor: 2, maxMs: 1_000, jitter: 'equal' }
 
 /** Calls again until it succeeds; rejects when that is hopeless, or the signal has aborted. */
 export function patiently(
@@ -163,7 +164,7 @@ export function patiently(
   const { signal, onError } = settings
   let hasWorked = false
   return async (call) => {
-    for (let delayMs = RETRY_MS; ; delayMs = Math.min(MAX_RETRY_MS, delayMs * 2)) {
+    for (let failures = 1; ; failures++) {
       signal?.throwIfAborted()
       try {
         const answer = await call()
@@ -174,7 +175,7 @@ export function patiently(
         if (isAborted(signal) || !(error instanceof BackendUnavailableError)) throw error
         if (!hasWorked && HOPELESS.has(error.reason)) throw error
         onError?.(error)
-        await sleep((delayMs * (1 + Math.random())) / 2, undefined, { signal })
+        await sleep(backoffDelayMs(RETRY, failures, Math.random), undefined, { signal })
       }
     }
   }
