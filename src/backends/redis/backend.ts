@@ -2,8 +2,9 @@
 
 import type { Backend, BeatResult, CancelResult, Owner, RecordQuery } from '../backend.ts'
 import { MAX_DUE_PER_CLAIM } from '../due.ts'
-import { createListeners } from '../listeners.ts'
+import { createListeners, ListenerSet } from '../listeners.ts'
 import { statusOf, statusNumber } from '../state-text.ts'
+import type { BackendUnavailableError } from '../../task/errors.ts'
 import type { LogLine, StoredRecord } from '../../task/record.ts'
 import { isTerminal, STATUSES, type Status } from '../../task/status.ts'
 import { createBeats } from './beats.ts'
@@ -13,7 +14,6 @@ import type { Timing } from './group-queue.ts'
 import { createInserts, nudging } from './inserts.ts'
 import { listRecords } from './list.ts'
 import { createMembers } from './members.ts'
-import { createWarnings } from './warnings.ts'
 import { checkSettings, type RedisBackendOptions } from './options.ts'
 import { cancelFrom, recordsFrom, type Reading } from './record-values.ts'
 import {
@@ -42,9 +42,9 @@ const SWEPT_PER_SCRIPT = 250
 export function redisBackend(options: RedisBackendOptions): Backend {
   const settings = checkSettings(options)
   const { nudge, onUnowned } = createListeners()
-  const warnings = createWarnings()
+  const warnings = new ListenerSet<[BackendUnavailableError]>()
   const beats = createBeats()
-  const members = createMembers(settings, nudge, warnings.warn)
+  const members = createMembers(settings, nudge, (warning) => warnings.tell(warning))
   const writing: Writing = {
     tokenOf: (executorId, operation) => members.token(executorId, operation),
     forServer: (state) => members.store('write').clock.forServer(state),
@@ -281,7 +281,7 @@ export function redisBackend(options: RedisBackendOptions): Backend {
 
     onUnowned,
 
-    onWarning: warnings.onWarning,
+    onWarning: (listener) => warnings.add(listener),
 
     close: (owner) => members.leave(owner),
   }

@@ -1,9 +1,12 @@
 /** Whether a Redis server keeps what it has answered. */
 
 import type { RedisConnection } from '../../connections/redis.ts'
-import type { Warnings } from './warnings.ts'
+import type { BackendUnavailableError } from '../../task/errors.ts'
 import { refusal } from './failure.ts'
 import type { RedisSettings } from './options.ts'
+
+/** Is told of what the user of a store should know. */
+export type Warn = (warning: BackendUnavailableError) => void
 
 /** What the server says of itself; unknown where it does not. */
 interface Server {
@@ -20,7 +23,7 @@ interface Server {
 export async function checkServer(
   connection: RedisConnection,
   durability: RedisSettings['durability'],
-  warn: Warnings['warn'],
+  warn: Warn,
 ): Promise<void> {
   const { place } = connection
   const server = await lookAt(connection)

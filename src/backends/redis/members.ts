@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import type { Owner } from '../backend.ts'
-import type { Warnings } from './warnings.ts'
+import type { Warn } from './durability.ts'
 import { refusal } from './failure.ts'
 import { ownerOfToken, SCHEMA } from './schema.ts'
 import { openStore, type Store } from './store.ts'
@@ -24,11 +24,7 @@ export interface Members {
 const LEAVE_MS = 2_500
 
 /** `changed` is told that another process has unowned work; `warn` of what its user should know. */
-export function createMembers(
-  settings: RedisSettings,
-  changed: () => void,
-  warn: Warnings['warn'],
-): Members {
+export function createMembers(settings: RedisSettings, changed: () => void, warn: Warn): Members {
   const tokens = new Map<string, string>()
   // One that may have been registered by a call whose answer was lost.
   const fresh = new Map<string, string>()

@@ -3,8 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { connectRedis } from '../../connections/redis.ts'
 import { createClockOffset, type ClockOffset } from './clock-offset.ts'
-import { checkServer } from './durability.ts'
-import type { Warnings } from './warnings.ts'
+import { checkServer, type Warn } from './durability.ts'
 import { refusal, unavailable } from './failure.ts'
 import { listenForWork } from './free-work.ts'
 import { createGroupQueue, type GroupQueue } from './group-queue.ts'
@@ -32,7 +31,7 @@ const READY_MS = 3_000
 export async function openStore(
   settings: RedisSettings,
   changed: () => void,
-  warn: Warnings['warn'],
+  warn: Warn,
 ): Promise<Store> {
   const sender = randomBytes(6).toString('hex')
   const connection = connectRedis(settings.client, WHERE, { connectionName: 'plainsight' })
