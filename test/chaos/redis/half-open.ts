@@ -1,13 +1,10 @@
 /** A link that died without a word: everything that uses it has to notice, and come back. */
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CaseReport } from '../suite.ts'
-import { account, accountOfTasks, breachesOf, breachesOfTasks, startLife } from './life.ts'
-import { backAfter } from './many-outages.ts'
-import { openPlace } from './outages.ts'
+import { account, accountOfTasks, breachesOf, breachesOfTasks } from './life.ts'
+import { backAfter, lifeAt } from './many-outages.ts'
 
 export type Direction = 'both' | 'to-server' | 'to-client'
 
@@ -16,19 +13,7 @@ const HOLE_MS = 500
 
 /** From the moment the hole opens; a new connection would get through soon after it, the old ones stay dead. */
 export async function halfOpen(direction: Direction): Promise<CaseReport> {
-  const directory = mkdtempSync(join(tmpdir(), 'plainsight-half-open-'))
-  const journal = join(directory, 'journal')
-  const place = await openPlace()
-  const life = await startLife({
-    url: place.url,
-    stream: 'events',
-    journal,
-    records: 'redis',
-    reads: true,
-    everyMs: 50,
-    workMs: 5,
-    lines: 1,
-  })
+  const { directory, journal, place, life } = await lifeAt('half-open', 50)
   try {
     await backAfter(life, Date.now())
     const before = await life.stats()

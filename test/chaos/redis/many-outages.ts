@@ -16,7 +16,7 @@ import {
   startLife,
   type Life,
 } from './life.ts'
-import { openPlace, outage, OUTAGES, type Outage } from './outages.ts'
+import { openPlace, outage, OUTAGES, type Outage, type Place } from './outages.ts'
 
 const LIMIT_MS = 5_000
 const WAIT_MS = 30_000
@@ -89,8 +89,9 @@ interface LaneReport {
   readonly duplicated: number
 }
 
-async function oneLane(outages: readonly Outage[], random: Random): Promise<LaneReport> {
-  const directory = mkdtempSync(join(tmpdir(), 'plainsight-outages-'))
+/** A life that works, writes and reads through a Redis of its own, whose link and process can be hurt. */
+export async function lifeAt(name: string, everyMs: number): Promise<LifeAt> {
+  const directory = mkdtempSync(join(tmpdir(), `plainsight-${name}-`))
   const journal = join(directory, 'journal')
   const place = await openPlace()
   const life = await startLife({
@@ -99,10 +100,22 @@ async function oneLane(outages: readonly Outage[], random: Random): Promise<Lane
     journal,
     records: 'redis',
     reads: true,
-    everyMs: 40,
+    everyMs,
     workMs: 5,
     lines: 1,
   })
+  return { directory, journal, place, life }
+}
+
+interface LifeAt {
+  readonly directory: string
+  readonly journal: string
+  readonly place: Place
+  readonly life: Life
+}
+
+async function oneLane(outages: readonly Outage[], random: Random): Promise<LaneReport> {
+  const { directory, journal, place, life } = await lifeAt('outages', 40)
   const backs: Back[] = []
   try {
     await backAfter(life, Date.now())
