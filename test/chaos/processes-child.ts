@@ -2,8 +2,9 @@
  * One of several worker processes on one store, each of which enqueues and runs a mix of tasks and writes the journal.
  *
  * It loads everything, says `loaded`, and waits on stdin for `go {…}`, a `Go` as JSON. It says `accepted` after its first
- * task, `long ID` before it enqueues a task that somebody else is to cancel, and then does what it is told:
- * `hold` (it enqueues such a task, and says `held`), `cancel ID` (it answers `cancel ID true|false`), `enough` (it enqueues no more), `close` (it says `closed` and ends).
+ * task, `long ID` before it enqueues a task that somebody else is to cancel, and then does what it is told: `hold` (it
+ * enqueues such a task without a word, and says `held ID` when its body runs), `release` (it says `long ID` of that one),
+ * `cancel ID` (it answers `cancel ID true|false`), `enough` (it enqueues no more), `close` (it says `closed` and ends).
  */
 
 import { once } from 'node:events'
@@ -73,6 +74,8 @@ for (const end of ENDS) {
 executor.events.on('attempt.discarded', ({ taskId, reason }) => journal.write('L', taskId, reason))
 journal.write('P', String(process.pid))
 
+/** The last task that was held. */
+let heldId = ''
 let isEnough = false
 input.on('line', (line) => {
   const [word, id = ''] = line.split(' ')
@@ -80,6 +83,7 @@ input.on('line', (line) => {
   if (word === 'close') void close()
   if (word === 'cancel') void cancel(id)
   if (word === 'hold') void hold()
+  if (word === 'release') say(`long ${heldId}`)
 })
 
 await start()
@@ -118,19 +122,38 @@ async function enqueueOne(): Promise<void> {
 }
 
 async function enqueueLong(): Promise<void> {
-  const id = `long-${go.tag}-${random.below(1 << 30)}`
+  const id = longId()
   say(`long ${id}`)
+  await acceptLong(id)
+}
+
+async function acceptLong(id: string): Promise<void> {
   const handle = await executor.enqueue(tasks.long, { workMs: 0 }, { id })
   journal.write('A', handle.id, 'long', '-')
 }
 
+function longId(): string {
+  return `long-${go.tag}-${random.below(1 << 30)}`
+}
+
+/** Nobody may cancel it before it is released: what is held must be there to be lost. */
 async function hold(): Promise<void> {
-  try {
-    await enqueueLong()
-  } catch (error) {
-    if (!isAway(error)) throw error
+  const stop = executor.events.on('attempt.started', ({ taskId }) => {
+    if (taskId !== heldId) return
+    stop()
+    say(`held ${heldId}`)
+  })
+  for (;;) {
+    heldId = longId()
+    try {
+      await acceptLong(heldId)
+      return
+    } catch (error) {
+      if (!isAway(error)) throw error
+      // It may be there all the same.
+      say(`long ${heldId}`)
+    }
   }
-  say('held')
 }
 
 async function cancel(id: string): Promise<void> {

@@ -67,6 +67,10 @@ interface Run {
   /** Those that are up, and not frozen. */
   readonly awake: Set<Child>
   readonly alive: Set<Child>
+  /** Those that are frozen for longer than a lease: somebody has to stay who takes over. */
+  readonly held: Set<Child>
+  /** Long freezes so far. */
+  longFreezes: number
 }
 
 export async function processesRun(options: ProcessesOptions): Promise<ProcessesReport> {
@@ -94,6 +98,8 @@ export async function processesRun(options: ProcessesOptions): Promise<Processes
     factor: isOnLeases && options.redis === undefined ? FAST : 1,
     awake: new Set(),
     alive: new Set(),
+    held: new Set(),
+    longFreezes: 0,
   }
   try {
     const workers = Array.from({ length: WORKERS }, (_, index) => supervise(run, index))
@@ -143,7 +149,7 @@ async function supervise(run: Run, index: number): Promise<void> {
       for (;;) {
         await sleep(10 + random() * 150)
         const fault = faults.pop()
-        if (fault === undefined) await enoughAccepted(run)
+        if (fault === undefined) await enough(run)
         if (fault === 'long freeze' && run.awake.size < 2) {
           // Somebody has to be there to take over.
           faults.unshift(fault)
@@ -193,26 +199,60 @@ async function begin(run: Run, child: Child, tag: string): Promise<void> {
   run.awake.add(child)
 }
 
-async function freeze(
-  { journal, random, awake, options, directory }: Run,
+async function freeze(run: Run, child: Child, tag: string, isLong: boolean): Promise<void> {
+  if (isLong) {
+    await freezeLong(run, child, tag)
+    return
+  }
+  const { options, random } = run
+  const isPastLease = options.judgedBy === 'leases' && options.redis === undefined
+  await frozen(run, child, tag, () => sleep((isPastLease ? 900 : 300) + random() * 900))
+}
+
+/** For longer than a lease: each other one until somebody has taken over, the rest also where nobody has yet. */
+async function freezeLong(run: Run, child: Child, tag: string): Promise<void> {
+  const { random, directory, held } = run
+  held.add(child)
+  try {
+    const id = await hold(child)
+    const isTakenOver = ({ mark, id: started, tag: by }: Entry): boolean =>
+      mark === 'R' && started === id && by !== tag
+    const untilTaken = run.longFreezes++ % 2 === 0
+    await frozen(run, child, tag, async () => {
+      await sleep(LEASE_MS + 1_000 + random() * 4_000)
+      if (untilTaken) {
+        await waitFor(() => readJournal(join(directory, 'journal')).some(isTakenOver), {
+          timeout: '60s',
+          interval: 250,
+          what: `somebody to take ${id} over`,
+        })
+      }
+    })
+    await refused(directory, tag, untilTaken)
+    child.write('release')
+  } finally {
+    held.delete(child)
+  }
+}
+
+async function frozen(
+  { journal, awake }: Run,
   child: Child,
   tag: string,
-  isLong: boolean,
+  pass: () => Promise<void>,
 ): Promise<void> {
-  if (isLong) await hold(child)
   awake.delete(child)
   journal.write('S', tag)
   child.kill('SIGSTOP')
-  await sleep(freezeMs(options, random, isLong))
+  await pass()
   journal.write('T', tag)
   child.kill('SIGCONT')
   awake.add(child)
-  if (isLong) await refused(directory, tag)
 }
 
 /** Its connections may have died meanwhile: it has to get as far as having its outcomes refused. */
-async function refused(directory: string, tag: string): Promise<void> {
-  const until = performance.now() + 15_000
+async function refused(directory: string, tag: string, isTaken: boolean): Promise<void> {
+  const until = performance.now() + (isTaken ? 30_000 : 8_000)
   const isOf = ({ mark, words, tag: writer }: Entry): boolean =>
     mark === 'L' && words[0] === 'stale' && writer === tag
   while (!readJournal(join(directory, 'journal')).some(isOf) && performance.now() < until) {
@@ -220,18 +260,13 @@ async function refused(directory: string, tag: string): Promise<void> {
   }
 }
 
-/** Something has to run that can become another's. */
-async function hold(child: Child): Promise<void> {
-  const held = (): number => child.lines.filter((line) => line === 'held').length
-  const before = held()
+/** Something has to run that becomes another's: answers its id. */
+async function hold(child: Child): Promise<string> {
+  const held = (): readonly string[] => child.lines.filter((line) => line.startsWith('held '))
+  const before = held().length
   child.write('hold')
-  await waitFor(() => held() > before, { timeout: '10s', what: 'a task that is held' })
-}
-
-/** Where leases tell, for longer than one of them. */
-function freezeMs({ judgedBy, redis }: ProcessesOptions, random: Random, isLong: boolean): number {
-  if (isLong) return LEASE_MS + 1_000 + random() * 4_000
-  return (judgedBy === 'leases' && redis === undefined ? 900 : 300) + random() * 900
+  await waitFor(() => held().length > before, { timeout: '20s', what: 'a task that is held' })
+  return held().at(-1)?.slice('held '.length) ?? ''
 }
 
 /** Tells another worker to cancel each task of this one that runs until it is. Answers how to stop. */
@@ -251,10 +286,10 @@ function cancelLongOnes({ awake, random }: Run, child: Child): () => void {
   return () => clearInterval(timer)
 }
 
-async function enoughAccepted({ directory, options }: Run): Promise<void> {
+async function enough({ directory, options, held }: Run): Promise<void> {
   const accepted = (): number =>
     readFileSync(join(directory, 'journal'), 'utf8').split('\nA ').length - 1
-  while (accepted() < options.tasks) await sleep(100)
+  while (accepted() < options.tasks || held.size > 0) await sleep(100)
 }
 
 async function unhurt(child: Child): Promise<void> {
