@@ -3,13 +3,25 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { findProgram, MissingProgramError } from '../servers/program.ts'
+import { findProgram, MissingProgramError, type Program } from '../../scripts/services/program.ts'
 
 const REQUIREMENTS = join(import.meta.dirname, 'requirements.txt')
 const DIRECTORY = join(import.meta.dirname, '.venv')
 /** What is installed there; written last. */
 const STAMP = join(DIRECTORY, 'requirements.txt')
 const BIN = join(DIRECTORY, process.platform === 'win32' ? 'Scripts' : 'bin')
+
+const PYTHON3: Program = {
+  name: 'python3',
+  variable: 'PYTHON3_BIN',
+  packages: {
+    'apt-get': 'python3-venv',
+    dnf: 'python3',
+    apk: 'python3',
+    pacman: 'python',
+    brew: 'python',
+  },
+}
 
 export const PYTHON: string = join(BIN, 'python')
 
@@ -21,10 +33,7 @@ export const PYTHON: string = join(BIN, 'python')
 export function preparePython(): void {
   const wanted = readFileSync(REQUIREMENTS, 'utf8')
   if (existsSync(STAMP) && existsSync(PYTHON) && readFileSync(STAMP, 'utf8') === wanted) return
-  const python = findProgram('python3', {
-    variable: 'PYTHON3_BIN',
-    install: 'apt-get install python3-venv',
-  })
+  const python = findProgram(PYTHON3)
   console.error(`installing the packages of ${REQUIREMENTS} …`)
   rmSync(DIRECTORY, { recursive: true, force: true })
   runOrMiss(

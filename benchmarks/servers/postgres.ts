@@ -3,16 +3,30 @@
 import { spawnSync } from 'node:child_process'
 import { chownSync, readdirSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { findProgram, startServer, type Server } from './program.ts'
+import { bringProgram, findProgram, type Program } from '../../scripts/services/program.ts'
+import { startServer, type Server } from './program.ts'
 
 /** Debian puts its programs where PATH does not look, one folder per version. */
 const DEBIAN = '/usr/lib/postgresql'
 const USER = 'bench'
 
-/** @throws {MissingProgramError} when there is no PostgreSQL on this machine */
+const POSTGRES: Program = {
+  name: 'postgres',
+  variable: 'POSTGRES_BIN',
+  folders: debianFolders,
+  packages: {
+    'apt-get': 'postgresql',
+    dnf: 'postgresql-server',
+    apk: 'postgresql',
+    pacman: 'postgresql',
+    brew: 'postgresql',
+  },
+}
+
+/** @throws {MissingProgramError} when there is no PostgreSQL on this machine, and none can be had */
 export async function startPostgres(): Promise<Server> {
   // A link on the PATH stands alone: initdb lies beside the file itself.
-  const program = realpathSync(findPostgres())
+  const program = realpathSync(await bringProgram(POSTGRES))
   const user = unprivilegedUser()
   const { port, stop } = await startServer({
     name: 'postgres',
@@ -42,16 +56,8 @@ export function postgresArguments({
 }
 
 export function postgresVersion(): string {
-  const { stdout } = spawnSync(findPostgres(), ['--version'], { encoding: 'utf8' })
+  const { stdout } = spawnSync(findProgram(POSTGRES), ['--version'], { encoding: 'utf8' })
   return /\d[\d.]*/.exec(stdout)?.[0] ?? 'of an unknown version'
-}
-
-function findPostgres(): string {
-  return findProgram('postgres', {
-    variable: 'POSTGRES_BIN',
-    folders: debianFolders(),
-    install: 'apt-get install postgresql',
-  })
 }
 
 function debianFolders(): readonly string[] {

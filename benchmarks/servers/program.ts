@@ -1,9 +1,9 @@
 /** A server that a benchmark starts for itself: found, started on a free port, and ended with us. */
 
 import { spawn, type ChildProcess } from 'node:child_process'
-import { accessSync, constants, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { freePort } from '../../test/support/free-port.ts'
 
 export interface Server {
@@ -11,46 +11,6 @@ export interface Server {
   readonly url: string
   /** Ends it and removes its files. */
   stop(): Promise<void>
-}
-
-/** Not on this machine: its cases are left out, and the message says how to get it. */
-export class MissingProgramError extends Error {}
-
-export interface Place {
-  /** The environment variable that names the file. */
-  readonly variable: string
-  /** Folders to look into after those of PATH. */
-  readonly folders?: readonly string[]
-  /** What installs it. */
-  readonly install: string
-}
-
-/** The file of the program `name`: the one that the environment names, or the first that can be executed. */
-export function findProgram(
-  name: string,
-  { variable, folders = [], install }: Place,
-  env: Readonly<Record<string, string | undefined>> = process.env,
-): string {
-  const named = env[variable]
-  if (named !== undefined && named !== '') {
-    if (isExecutable(named)) return named
-    throw new MissingProgramError(`${variable} is ${named}, which cannot be executed`)
-  }
-  const onPath = (env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
-  const found = [...onPath, ...folders].map((folder) => join(folder, name)).find(isExecutable)
-  if (found !== undefined) return found
-  throw new MissingProgramError(
-    `there is no ${name} here: ${install}, or name the file in ${variable}`,
-  )
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return statSync(path).isFile()
-  } catch {
-    return false
-  }
 }
 
 export interface Running {

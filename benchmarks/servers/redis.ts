@@ -1,19 +1,16 @@
 /** A Redis on loopback for one run, with nothing else in it. */
 
 import { spawnSync } from 'node:child_process'
-import { findProgram, startServer, type Server } from './program.ts'
+import { findProgram } from '../../scripts/services/program.ts'
+import { REDIS, redisBinary } from '../../scripts/services/redis.ts'
+import { startServer, type Server } from './program.ts'
 
 /** `none`: lost with the process. `always`: a write is answered after its fsync. */
 export type RedisPersistence = 'none' | 'always'
 
-const PLACE = {
-  variable: 'REDIS_SERVER_BIN',
-  install: 'apt-get install redis-server',
-} as const
-
-/** @throws {MissingProgramError} when there is no redis-server on this machine */
+/** @throws {MissingProgramError} when there is no redis-server on this machine, and none can be had */
 export async function startRedis(persistence: RedisPersistence): Promise<Server> {
-  const program = findProgram('redis-server', PLACE)
+  const program = await redisBinary()
   const { port, stop } = await startServer({
     name: 'redis',
     program,
@@ -35,7 +32,7 @@ export function redisArguments(
 }
 
 export function redisVersion(): string {
-  const { stdout } = spawnSync(findProgram('redis-server', PLACE), ['--version'], {
+  const { stdout } = spawnSync(findProgram(REDIS), ['--version'], {
     encoding: 'utf8',
   })
   return /v=(\S+)/.exec(stdout)?.[1] ?? 'of an unknown version'

@@ -1,7 +1,8 @@
 /** The servers of a run: started by the process that reports, found by those of the cases. */
 
+import { MissingProgramError } from '../../scripts/services/program.ts'
 import { postgresVersion, startPostgres } from './postgres.ts'
-import { MissingProgramError, type Server } from './program.ts'
+import type { Server } from './program.ts'
 import { redisVersion, startRedis } from './redis.ts'
 
 export type ServiceName = 'redis' | 'redisAlways' | 'postgres'
@@ -67,7 +68,8 @@ async function startOrMiss(name: ServiceName, missing: Set<string>): Promise<Ser
     return await SERVICES[name].start()
   } catch (error) {
     if (!(error instanceof MissingProgramError)) throw error
-    missing.add(`what takes ${SERVICES[name].label}: ${error.message}`)
+    const [why = ''] = error.message.split('\n')
+    missing.add(`what takes ${SERVICES[name].label}: ${why}`)
     return undefined
   }
 }

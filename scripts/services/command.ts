@@ -1,7 +1,7 @@
 /** Runs a program of the machine and keeps what it says. */
 
 import { spawn } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 const LAST_LINES = 20
@@ -36,20 +36,22 @@ export function command(
 
 /** The program of this name on the PATH. */
 export function onPath(name: string): string | undefined {
-  const endings = process.platform === 'win32' ? ['.exe', ''] : ['']
-  for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
-    for (const ending of endings) {
-      const path = join(directory, name + ending)
-      if (directory !== '' && isExecutable(path)) return path
-    }
-  }
-  return undefined
+  return firstExecutable(name, (process.env['PATH'] ?? '').split(delimiter))
 }
 
-function isExecutable(path: string): boolean {
+/** The first program of this name in these folders. Empty ones are passed over. */
+export function firstExecutable(name: string, folders: readonly string[]): string | undefined {
+  const endings = process.platform === 'win32' ? ['.exe', ''] : ['']
+  return folders
+    .filter((folder) => folder !== '')
+    .flatMap((folder) => endings.map((ending) => join(folder, name + ending)))
+    .find(isExecutable)
+}
+
+export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)
-    return true
+    return statSync(path).isFile()
   } catch {
     return false
   }

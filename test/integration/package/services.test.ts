@@ -86,7 +86,7 @@ describe('the programs from elsewhere that tests need', () => {
     const { status, stdout, stderr } = prepare('redis')
     expect([status, stdout]).toEqual([1, ''])
     expect(stderr).toMatch(
-      /^the tests need a Redis server, and there is none: .*\nInstall it .*REDIS_SERVER_BIN.*\n$/,
+      /^there is no redis-server here, and no package manager .*: install it, or .*REDIS_SERVER_BIN\n$/,
     )
   })
 
@@ -114,7 +114,17 @@ describe('the programs from elsewhere that tests need', () => {
   it('REDIS_SERVER_BIN comes first, then the PATH', () => {
     installed('redis-server', 'exit 0')
     expect(prepare('redis').stdout).toBe(`${join(directory, 'bin/redis-server')}\n`)
-    expect(prepare('redis', { REDIS_SERVER_BIN: '/opt/r' }).stdout).toBe('/opt/r\n')
+    installed('other', 'exit 0')
+    const other = join(directory, 'bin/other')
+    expect(prepare('redis', { REDIS_SERVER_BIN: other }).stdout).toBe(`${other}\n`)
+  })
+
+  it('a REDIS_SERVER_BIN that is no program is a failure, whatever is installed', () => {
+    installed('redis-server', 'exit 0')
+    expect(prepare('redis', { REDIS_SERVER_BIN: directory })).toMatchObject({
+      status: 1,
+      stderr: `REDIS_SERVER_BIN is ${directory}, which cannot be executed\n`,
+    })
   })
 
   it('a machine without Valkey and Python is told what to do; without PyPI as well', () => {

@@ -11,16 +11,18 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { postgresArguments } from '../../../benchmarks/servers/postgres.ts'
+import { startServer } from '../../../benchmarks/servers/program.ts'
+import { redisArguments } from '../../../benchmarks/servers/redis.ts'
+import { leftOut, startServices, urlOf } from '../../../benchmarks/servers/services.ts'
 import {
   findProgram,
   MissingProgramError,
-  startServer,
-} from '../../../benchmarks/servers/program.ts'
-import { redisArguments } from '../../../benchmarks/servers/redis.ts'
-import { leftOut, startServices, urlOf } from '../../../benchmarks/servers/services.ts'
+  type Program,
+} from '../../../scripts/services/program.ts'
 
 describe('findProgram', () => {
-  const place = { variable: 'SAMPLE_BIN', install: 'apt-get install sample' }
+  const packages = { 'apt-get': 'a', dnf: 'd', apk: 'k', pacman: 'p', brew: 'b' }
+  const sample: Program = { name: 'sample-server', variable: 'SAMPLE_BIN', packages }
   let directory: string
 
   beforeEach(() => {
@@ -43,7 +45,7 @@ describe('findProgram', () => {
     const named = program('named')
     const env = { SAMPLE_BIN: named, PATH: join(directory, 'path') }
     program('path')
-    expect(findProgram('sample-server', place, env)).toBe(named)
+    expect(findProgram(sample, env)).toBe(named)
   })
 
   it('takes the first on PATH, then the folders given', () => {
@@ -51,32 +53,32 @@ describe('findProgram', () => {
     const PATH = [join(directory, 'empty'), join(directory, 'a'), join(directory, 'b')]
     const folders = [join(directory, 'c')]
     const env = { PATH: PATH.join(delimiter) }
-    expect(findProgram('sample-server', { ...place, folders }, env)).toBe(first)
+    expect(findProgram({ ...sample, folders: () => folders }, env)).toBe(first)
     rmSync(first)
-    expect(findProgram('sample-server', { ...place, folders }, env)).toBe(second)
+    expect(findProgram({ ...sample, folders: () => folders }, env)).toBe(second)
     rmSync(second)
-    expect(findProgram('sample-server', { ...place, folders }, env)).toBe(beside)
+    expect(findProgram({ ...sample, folders: () => folders }, env)).toBe(beside)
   })
 
   it('passes over a folder of that name', () => {
     mkdirSync(join(directory, 'a', 'sample-server'), { recursive: true })
     const found = program('b')
     const env = { PATH: [join(directory, 'a'), join(directory, 'b')].join(delimiter) }
-    expect(findProgram('sample-server', place, env)).toBe(found)
+    expect(findProgram(sample, env)).toBe(found)
   })
 
   it('says how to install what is missing', () => {
-    const find = (): string => findProgram('sample-server', place, { PATH: directory })
+    const find = (): string => findProgram(sample, { PATH: directory })
     expect(find).toThrow(MissingProgramError)
     expect(find).toThrow(
-      'there is no sample-server here: apt-get install sample, or name the file in SAMPLE_BIN',
+      /^there is no sample-server here: install it.*, or name its file in SAMPLE_BIN$/,
     )
   })
 
   it('does not look elsewhere when the file that was named is no program', () => {
     program('path')
     const env = { SAMPLE_BIN: join(directory, 'no'), PATH: join(directory, 'path') }
-    expect(() => findProgram('sample-server', place, env)).toThrow(/SAMPLE_BIN is .*no, which/)
+    expect(() => findProgram(sample, env)).toThrow(/SAMPLE_BIN is .*no, which/)
   })
 })
 
