@@ -1,6 +1,7 @@
 /** What SQLite's error codes mean to the executor, and what its user can do about them. */
 
 import { BackendUnavailableError, type BackendErrorReason } from '../task/errors.ts'
+import { refusalsOf, type Refuse } from './refusal.ts'
 
 /** Primary result codes; an extended code holds its primary one in the low byte. Source: sqlite.org/rescode.html */
 const BUSY = 5
@@ -42,16 +43,7 @@ export function unavailable(
   return refusal(reason, operation, message, error)
 }
 
-/** A refusal of our own, whose message says it all. */
-export function refusal(
-  reason: BackendErrorReason,
-  operation: string,
-  message: string,
-  cause?: unknown,
-): BackendUnavailableError {
-  const options = cause === undefined ? undefined : { cause }
-  return new BackendUnavailableError('sqlite', operation, reason, message, options)
-}
+export const refusal: Refuse = refusalsOf('sqlite')
 
 /** Whether somebody else holds a lock: the same call may succeed in a moment. */
 export function isBusy(error: unknown): boolean {

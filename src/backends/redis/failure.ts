@@ -2,7 +2,8 @@
 
 import type { RedisConnection } from '../../connections/redis.ts'
 import { redisFailure } from '../../connections/redis-failure.ts'
-import { BackendUnavailableError, type BackendErrorReason } from '../../task/errors.ts'
+import { refusalsOf, type Refuse } from '../../connections/refusal.ts'
+import { BackendUnavailableError } from '../../task/errors.ts'
 
 /** The error that says why `operation` failed. One of ours stays as it is. */
 export function unavailable(
@@ -15,16 +16,7 @@ export function unavailable(
   return refusal(reason, operation, `${place}: ${message}`, cause)
 }
 
-/** A refusal of our own, whose message says it all. */
-export function refusal(
-  reason: BackendErrorReason,
-  operation: string,
-  message: string,
-  cause?: unknown,
-): BackendUnavailableError {
-  const options = cause === undefined ? undefined : { cause }
-  return new BackendUnavailableError('redis', operation, reason, message, options)
-}
+export const refusal: Refuse = refusalsOf('redis')
 
 export function leaseLost(executorId: string, operation: string, place: string): Error {
   const message = `${place} does not know executor ${executorId} any more: it was taken for dead, and its records are others' now, or the keys were deleted; it registers anew by itself, so try again in a moment`

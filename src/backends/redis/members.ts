@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import type { Owner } from '../backend.ts'
+import { createTurns } from '../in-turn.ts'
 import type { Warn } from './durability.ts'
 import { refusal } from './failure.ts'
 import { ownerOfToken, SCHEMA } from './schema.ts'
@@ -29,14 +30,8 @@ export function createMembers(settings: RedisSettings, changed: () => void, warn
   // One that may have been registered by a call whose answer was lost.
   const fresh = new Map<string, string>()
   let store: Store | undefined
-  // One after the other, so that the last to leave and the next to come do not meet half way.
-  let previous: Promise<unknown> = Promise.resolve()
-
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = previous.then(work)
-    previous = result.catch(() => {})
-    return result
-  }
+  // The last to leave and the next to come do not meet half way.
+  const inTurn = createTurns()
 
   function closeIfUnused(): void {
     if (tokens.size > 0) return
@@ -68,7 +63,7 @@ export function createMembers(settings: RedisSettings, changed: () => void, warn
     join: (owner) => inTurn(() => joinNow(owner)),
     leave({ executorId }) {
       const token = tokens.get(executorId)
-      if (token === undefined) return previous.then(() => {})
+      if (token === undefined) return inTurn(async () => {})
       tokens.delete(executorId)
       return inTurn(() => leaveNow(token))
     },

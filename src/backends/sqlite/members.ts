@@ -2,6 +2,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import type { Owner } from '../backend.ts'
+import { createTurns } from '../in-turn.ts'
 import { refusal } from '../../connections/sqlite-failure.ts'
 import type { SqliteSettings } from './options.ts'
 import { lockPath, takeLock, type OwnerLock } from './owner-lock.ts'
@@ -32,14 +33,8 @@ export function createMembers(settings: SqliteSettings, changed: () => void): Me
   const locks = new Map<string, OwnerLock>()
   let known: string | undefined
   let store: Store | undefined
-  // One after the other, so that the last to leave and the next to come do not meet half way.
-  let previous: Promise<unknown> = Promise.resolve()
-
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = previous.then(work)
-    previous = result.catch(() => {})
-    return result
-  }
+  // The last to leave and the next to come do not meet half way.
+  const inTurn = createTurns()
 
   async function closeIfUnused(): Promise<void> {
     if (open.size > 0) return
