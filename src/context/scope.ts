@@ -14,8 +14,14 @@ export interface Scope {
 /** A running attempt, as far as code below it can reach it. */
 export interface ActiveAttempt {
   readonly context: TaskContext
-  /** Writes a log line; never throws. */
-  log(level: Level, message: unknown, extra: unknown, unknownLevel?: unknown): void
+  /** Writes a log line in `scope`, the innermost one here; never throws. */
+  log(
+    scope: Scope | undefined,
+    level: Level,
+    message: unknown,
+    extra: unknown,
+    unknownLevel?: unknown,
+  ): void
 }
 
 const storage = new AsyncLocalStorage<Scope>()

@@ -57,8 +57,10 @@ function write(
   extra: unknown,
   unknownLevel?: unknown,
 ): void {
-  const attempt = own ?? currentScope()?.attempt
-  if (attempt !== undefined) attempt.log(level, message, extra, unknownLevel)
+  // Looked up once, and handed on: two looks into a map each time.
+  const scope = currentScope()
+  const attempt = own ?? scope?.attempt
+  if (attempt !== undefined) attempt.log(scope, level, message, extra, unknownLevel)
   else logFallback(level, messageText(message), extra)
 }
 

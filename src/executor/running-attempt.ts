@@ -4,7 +4,7 @@ import { logFallback } from '../context/fallback-logger.ts'
 import { initialFields } from '../context/bound-context.ts'
 import { attemptContext, type AttemptBackground } from '../context/task-context.ts'
 import { messageText } from '../context/task-log.ts'
-import { currentScope, runInScope, type ActiveAttempt } from '../context/scope.ts'
+import { currentScope, runInScope, type ActiveAttempt, type Scope } from '../context/scope.ts'
 import type { EnqueueOptions, TaskHandle } from '../task/enqueue-options.ts'
 import type { Level } from '../task/level.ts'
 import type { ContextFields, TaskSpec, TaskState } from '../task/record.ts'
@@ -149,18 +149,21 @@ export class RunningAttempt implements AttemptBackground, CurrentAttempt {
     this.logCounts[level] = (this.logCounts[level] ?? 0) + 1
   }
 
-  log(level: Level, message: unknown, extra: unknown, unknownLevel?: unknown): void {
-    if (this.isOver)
+  log(
+    scope: Scope | undefined,
+    level: Level,
+    message: unknown,
+    extra: unknown,
+    unknownLevel?: unknown,
+  ): void {
+    if (this.isOver) {
       logFallback(level, `(after the end of task ${this.live.id}) ${messageText(message)}`, extra)
-    else this.logStore.write(this.live, this.#fieldsHere(), level, message, extra, unknownLevel)
-  }
-
-  // Inside `withContext` there are more than the attempt's own.
-  #fieldsHere(): ContextFields | undefined {
-    const scope = currentScope()
-    return scope === undefined || scope === this || scope.attempt !== this
-      ? this.live.fields
-      : scope.fields
+      return
+    }
+    // Inside `withContext` there are more than the attempt's own.
+    const isWithin = scope !== undefined && scope !== this && scope.attempt === this
+    const fields = isWithin ? scope.fields : this.live.fields
+    this.logStore.write(this.live, fields, level, message, extra, unknownLevel)
   }
 
   reportProgress(done: number, total: number | undefined): void {
