@@ -4,7 +4,7 @@ import { messageText } from '../context/task-log.ts'
 import { taskLogged, taskProgressed } from '../events/lifecycle.ts'
 import type { LogPatch, StoredLogs } from '../backends/backend.ts'
 import { LEVELS, SILENT, type Level } from '../task/level.ts'
-import { clip, plainFields } from '../task/plain-data.ts'
+import { clip, flatFields, plainFields } from '../task/plain-data.ts'
 import type { Json } from '../task/json.ts'
 import { attemptOf, type ContextFields, type LogLine } from '../task/record.ts'
 import { serializeError, type SerializedError } from '../task/serialized-error.ts'
@@ -208,9 +208,11 @@ const NO_EXTRA: Extra = { fields: undefined, error: undefined }
 // An error may be the extra itself, or stand in it under `error` or `err`.
 function readExtra(extra: unknown, unknownLevel: unknown): Extra {
   if (extra === undefined && unknownLevel === undefined) return NO_EXTRA
-  let fields: Readonly<Record<string, Json>> | undefined
   let error: SerializedError | undefined
-  if (isError(extra)) {
+  let fields = flatFields(extra)
+  if (fields !== undefined) {
+    // No error is in it.
+  } else if (isError(extra)) {
     error = serializeError(extra)
   } else {
     fields = plainFields(extra)

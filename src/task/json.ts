@@ -78,27 +78,45 @@ const MAX_FLAT = 32
 export function flatCopy(value: unknown): Readonly<Record<string, unknown>> | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   try {
-    if (!isPlain(value) || Array.isArray(value) || 'toJSON' in value) return undefined
-    const copy: Record<string, unknown> = {}
-    let count = 0
-    for (const key in value) {
-      const item = (value as Record<string, unknown>)[key]
-      // An inherited property is none to JSON, and assigned the prototype would be set.
-      if (++count > MAX_FLAT || key === '__proto__' || !Object.hasOwn(value, key)) return undefined
-      if (typeof item === 'number') {
-        if (!Number.isFinite(item)) return undefined
-        // As in JSON, which has no -0.
-        copy[key] = item + 0
-      } else if (typeof item === 'string' || typeof item === 'boolean' || item === null) {
-        copy[key] = item
-      } else if (item !== undefined) {
-        return undefined
-      }
-    }
-    return copy
+    return isPlain(value) ? copyFlat(value, Infinity) : undefined
   } catch {
     return undefined
   }
+}
+
+/**
+ * The own properties of `object`, where all are strings, finite numbers, booleans and nulls, with at most `room` characters
+ * in keys and strings together; `undefined` for anything else, and for what has a JSON of its own.
+ *
+ * @throws whatever reading the object throws
+ */
+export function copyFlat(object: object, room: number): Record<string, Json> | undefined {
+  if (Array.isArray(object) || 'toJSON' in object) return undefined
+  const copy: Record<string, Json> = {}
+  let count = 0
+  let left = room
+  let last: string | undefined
+  for (const key in object) {
+    const item = (object as Record<string, unknown>)[key]
+    left -= key.length
+    // Assigned, `__proto__` would be the prototype.
+    if (++count > MAX_FLAT || left < 0 || key === '__proto__') return undefined
+    if (typeof item === 'number') {
+      if (!Number.isFinite(item)) return undefined
+      // As in JSON, which has no -0.
+      copy[key] = item + 0
+    } else if (typeof item === 'string') {
+      left -= item.length
+      copy[key] = item
+    } else if (typeof item === 'boolean' || item === null) {
+      copy[key] = item
+    } else if (item !== undefined) {
+      return undefined
+    }
+    last = key
+  }
+  // Inherited properties are none to JSON. They come after the own ones: if the last is own, all are.
+  return left >= 0 && (last === undefined || Object.hasOwn(object, last)) ? copy : undefined
 }
 
 /** A copy of `value` through JSON; `value` itself when JSON would change it. */

@@ -151,6 +151,10 @@ describe('flatCopy', () => {
 
   it.each([
     ['an inherited property', Object.create({ a: 1 })],
+    [
+      'an inherited property after one of its own',
+      Object.assign(Object.create({ a: 1 }), { b: 1 }),
+    ],
     ['a prototype of its own', JSON.parse('{"__proto__":{"a":1}}')],
     ['a key that sets the prototype', JSON.parse('{"__proto__":1}')],
     ['an array', [1]],

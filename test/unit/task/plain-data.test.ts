@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { clip, plainData, plainFields } from '../../../src/task/plain-data.ts'
+import { clip, flatFields, plainData, plainFields } from '../../../src/task/plain-data.ts'
 
 describe('plainData', () => {
   it('keeps JSON as it is, deeply frozen, and apart from the original', () => {
@@ -139,6 +139,52 @@ describe('plainFields', () => {
     expect(plainFields('x')).toEqual({ value: 'x' })
     expect(plainFields([1])).toEqual({ value: [1] })
     expect(plainFields({ a: 1 })).toEqual({ a: 1 })
+  })
+})
+
+describe('flatFields', () => {
+  it('is what plainFields is, or nothing', () => {
+    const item = fc.oneof(
+      { weight: 9, arbitrary: fc.oneof(fc.string(), fc.boolean(), fc.double(), fc.constant(null)) },
+      fc.constantFrom(undefined, Number.NaN, 1n, Symbol('s'), new Date(0), new Error('x')),
+      fc.jsonValue(),
+    )
+    const key = fc.oneof(fc.string(), fc.constantFrom('__proto__', 'toJSON', '1', 'constructor'))
+    const flat = fc.dictionary(key, item, { noNullPrototype: false })
+    let copies = 0
+    fc.assert(
+      fc.property(fc.oneof(flat, fc.anything({ withDate: true, withMap: true })), (value) => {
+        const fields = flatFields(value)
+        if (fields === undefined) return
+        copies += 1
+        // Neither does JSON know -0, nor does an observer have to.
+        expect(JSON.stringify(fields)).toBe(JSON.stringify(plainFields(value)))
+        expect(Object.isFrozen(fields)).toBe(true)
+        expect(fields).not.toBe(value)
+      }),
+      { numRuns: 500 },
+    )
+    expect(copies).toBeGreaterThan(20)
+  })
+
+  it.each([
+    ['nothing', undefined],
+    ['an error', Object.assign(new Error('no'), { a: 1 })],
+    ['an error within', { error: new Error('no') }],
+    ['a date that says it is plain', Object.assign(new Date(0), { constructor: Object })],
+    ['a list', [1]],
+    ['a list of bytes', new Uint8Array(3)],
+    ['a long text', { text: 'x'.repeat(20_000) }],
+    ['long texts', { a: 'x'.repeat(9_000), b: 'x'.repeat(9_000) }],
+    ['a long key', { ['x'.repeat(20_000)]: 1 }],
+    ['no prototype', Object.create(null)],
+    ['an inherited property', Object.assign(Object.create({ a: 1 }), { b: 1 })],
+  ])('leaves %s to plainFields', (_what, value) => {
+    expect(flatFields(value)).toBeUndefined()
+  })
+
+  it('takes no symbols along: what is behind them is not frozen', () => {
+    expect(Reflect.ownKeys(flatFields({ a: 1, [Symbol('s')]: {} }) as object)).toEqual(['a'])
   })
 })
 
