@@ -90,6 +90,8 @@ export function createBus(
   >
   // Replaced as a whole when listeners come and go, so that a delivery under way keeps its list.
   let routes = new Map<EventType, Route>()
+  // The one of `task.log`: most events are lines.
+  let lineRoute: Route | undefined
   let listeners: readonly BusListener[] = []
   let delivering = false
   let closed = false
@@ -106,7 +108,8 @@ export function createBus(
       wanted[type] = isSubscribed || receivers.length > 0
     }
     let logFloor: number = !closed && emitter.listenerCount('task.log') > 0 ? LEVELS.debug : SILENT
-    for (const { listener } of routes.get('task.log')?.receivers ?? []) {
+    lineRoute = routes.get('task.log')
+    for (const { listener } of lineRoute?.receivers ?? []) {
       const floor = listener.types?.has('task.log') === true ? LEVELS.debug : listener.filter.floor
       if (floor < logFloor) logFloor = floor
     }
@@ -115,7 +118,8 @@ export function createBus(
   }
 
   function deliver(event: PlainsightEvent, except: BusListener | undefined): void {
-    const route = routes.get(event.type)
+    const { type } = event
+    const route = type === 'task.log' ? lineRoute : routes.get(type)
     if (route === undefined) return
     if (marks !== undefined) {
       if (!marks.isQuick) {
