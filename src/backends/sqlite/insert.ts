@@ -1,6 +1,6 @@
 /** Inserting records: all of a call or none, each with the next position. */
 
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import type { TaskSpec } from '../../task/record.ts'
 import { isTerminal } from '../../task/status.ts'
 import type { InsertResult, NewRecord } from '../backend.ts'
@@ -11,7 +11,14 @@ import type { Counts } from './counts.ts'
 import { createCreationClock } from './creation-order.ts'
 import { createKeys } from './keys.ts'
 import type { Lease } from './lease.ts'
-import { addPlainRow, createPlainRows, isPlain, PLAIN_ROWS } from './plain-rows.ts'
+import {
+  addPlainRow,
+  createPlainRows,
+  isLike,
+  isPlain,
+  PLAIN_ROWS,
+  sharedValues,
+} from './plain-rows.ts'
 import { specText, tagsText, tagText } from '../spec-text.ts'
 import { heldNumber, stateText, statusNumber } from '../state-text.ts'
 
@@ -165,8 +172,7 @@ export function createInsert(
     const results: InsertResult[] = []
     for (let at = 0; at < records.length; at += PLAIN_ROWS) {
       const chunk = records.slice(at, at + PLAIN_ROWS)
-      const isFull = chunk.length === PLAIN_ROWS
-      results.push(...((isFull && chunk.every(isPlain) && together(chunk)) || chunk.map(eachOne)))
+      results.push(...(together(chunk) ?? chunk.map(eachOne)))
     }
     return results
   }
@@ -179,16 +185,17 @@ export function createInsert(
 
   /** Plain records by one statement; `undefined`, with nothing done, when each needs a look. */
   function together(records: readonly NewRecord[]): readonly InsertResult[] | undefined {
-    const values: SQLInputValue[] = []
-    const texts: string[] = []
-    for (const { spec, state } of records) {
-      const text = specText(spec)
-      const owner = state.owner === null ? null : ownerNumber(state.owner)
-      if (text.length > MAX_INLINE_SPEC || (owner !== null && !lease.stands(owner)))
-        return undefined
-      texts.push(text)
-      addPlainRow(values, nextSeq(), spec, state, owner, text)
-    }
+    const [head] = records
+    if (head === undefined || records.length !== PLAIN_ROWS) return undefined
+    if (!records.every((record) => isPlain(record) && isLike(head, record))) return undefined
+    const { owner } = head.state
+    const ownerSeq = owner === null ? null : ownerNumber(owner)
+    if (ownerSeq !== null && !lease.stands(ownerSeq)) return undefined
+    const texts = records.map(({ spec }) => specText(spec))
+    if (texts.some(({ length }) => length > MAX_INLINE_SPEC)) return undefined
+    const values = sharedValues(head, ownerSeq)
+    for (const [index, record] of records.entries())
+      addPlainRow(values, nextSeq(), record, texts[index] ?? '')
     const first = lastSeq - records.length + 1
     const areAllIn = plainRows.insert(values) === records.length
     return records.map((record, index) => {

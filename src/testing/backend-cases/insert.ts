@@ -204,13 +204,14 @@ export const insertCases: readonly BackendCase[] = [
       const records = [
         newRecord(A),
         newRecord(A, { id: spec.id }),
-        newRecord(),
+        newRecord(A),
         twin,
         newRecord(A, { id: 'twin' }),
         ...Array.from({ length: 10 }, () => newRecord(A)),
         tagged,
         newRecord(A),
-        ...Array.from({ length: 10 }, () => newRecord()),
+        ...Array.from({ length: 11 }, () => newRecord()),
+        ...Array.from({ length: 12 }, (_, index) => newRecord(A, { queue: `queue-${index % 2}` })),
       ]
       const outside = new Set([1, 4])
       const answer = await backend.insertEach(records)
@@ -231,7 +232,7 @@ export const insertCases: readonly BackendCase[] = [
         equal([stored?.spec, stored?.state], [record.spec, record.state], `record ${index}`)
       }
       equal(await backend.insertEach(records), answer, 'the repeated answer')
-      equal((await backend.owned(A)).length, 15, 'records of the owner')
+      equal((await backend.owned(A)).length, 28, 'records of the owner')
       equal(await backend.insertEach([]), [], 'an insert of nothing')
     },
   },
