@@ -8,6 +8,13 @@ import type { LogLine } from '../../task/record.ts'
 import { dueLaterAt } from '../due.ts'
 import type { Counts } from './counts.ts'
 import { heldNumber, stateText, statusNumber } from '../state-text.ts'
+import {
+  createPlainPatches,
+  endedAtOf,
+  isLikePatch,
+  isPlainPatch,
+  PLAIN_PATCHES,
+} from './plain-patches.ts'
 
 /** Runs in a transaction. */
 export interface Update {
@@ -48,6 +55,8 @@ export function createUpdate(
   const chunks = db.prepare(`SELECT fence, lines, dropped FROM logs
     WHERE seq = (SELECT seq FROM tasks WHERE id = ?) ORDER BY fence, chunk`)
 
+  const plainPatches = createPlainPatches(db)
+
   function replace(patch: StatePatch): PatchResult {
     const { position, fence, state } = patch
     const writer = ownerNumber(patch.owner)
@@ -56,8 +65,7 @@ export function createUpdate(
     const dueAt = dueLaterAt(state) ?? null
     const text = stateText(state)
     const unlessCancelled = patch.unlessCancelled === true ? 1 : 0
-    const endedAt = isTerminal(state.status) ? (state.endedAt ?? 0) : null
-    let owner: number | null = writer
+    const endedAt = endedAtOf(state)
     let result
     if (state.owner === patch.owner) {
       result = keepOwner.run(
@@ -72,7 +80,7 @@ export function createUpdate(
         unlessCancelled,
       )
     } else {
-      owner = state.owner === null ? null : ownerNumber(state.owner)
+      const owner = state.owner === null ? null : ownerNumber(state.owner)
       result = changeOwner.run(
         status,
         state.fence,
@@ -87,21 +95,46 @@ export function createUpdate(
         unlessCancelled,
       )
     }
-    if (result.changes === 0) {
-      const row = select.get(position) as TaskRow | undefined
-      if (row === undefined) return 'stale'
-      const isRepeat =
-        row.status === status &&
-        row.fence === state.fence &&
-        row.owner === owner &&
-        row.state === text
-      if (isRepeat) return 'again'
-      // Nothing but the cancel can have been in its way.
-      return row.owner === writer && row.fence === fence ? 'cancelled' : 'stale'
-    }
+    if (result.changes === 0) return unwritten(patch)
     if (endedAt !== null) counts.add(status, 1)
     if (patch.freesKey) freeKey.run(position, position)
     return 'ok'
+  }
+
+  /** Why a patch was not written just now. */
+  function unwritten({ position, fence, state, owner }: StatePatch): PatchResult {
+    const row = select.get(position) as TaskRow | undefined
+    if (row === undefined) return 'stale'
+    const isRepeat =
+      row.status === statusNumber(state.status) &&
+      row.fence === state.fence &&
+      row.owner === (state.owner === null ? null : ownerNumber(state.owner)) &&
+      row.state === stateText(state)
+    if (isRepeat) return 'again'
+    // Nothing but the cancel can have been in its way.
+    return row.owner === ownerNumber(owner) && row.fence === fence ? 'cancelled' : 'stale'
+  }
+
+  function replaceAll(patches: readonly StatePatch[]): readonly PatchResult[] {
+    const results: PatchResult[] = []
+    for (let at = 0; at < patches.length; at += PLAIN_PATCHES) {
+      const some = patches.slice(at, at + PLAIN_PATCHES)
+      results.push(...(together(some) ?? some.map(replace)))
+    }
+    return results
+  }
+
+  /** Plain patches by one statement; `undefined`, with nothing done, when each needs one of its own. */
+  function together(patches: readonly StatePatch[]): readonly PatchResult[] | undefined {
+    const [head] = patches
+    if (head === undefined || patches.length !== PLAIN_PATCHES) return undefined
+    if (!patches.every((patch) => isPlainPatch(patch) && isLikePatch(head, patch))) return undefined
+    const written = plainPatches.write(patches, ownerNumber(head.owner))
+    const { status } = head.state
+    if (isTerminal(status)) counts.add(statusNumber(status), written)
+    if (written === patches.length) return patches.map(() => 'ok')
+    // What was written just now looks as if it had been before; the answer is the same.
+    return patches.map(unwritten)
   }
 
   function append(patch: LogPatch): WriteResult {
@@ -118,7 +151,7 @@ export function createUpdate(
   }
 
   return {
-    states: (patches) => answersTo(patches, patches.map(replace)),
+    states: (patches) => answersTo(patches, replaceAll(patches)),
 
     logs: (patches) => patches.map(append),
 

@@ -115,6 +115,53 @@ export const updateCases: readonly BackendCase[] = [
     },
   },
   {
+    name: 'of many patches of the same kind in one call, each is judged for itself',
+    async run({ backend }) {
+      await backend.open(A)
+      await backend.open(B)
+      const tasks: StoredRecord[] = []
+      for (let index = 0; index < 25; index++) tasks.push(await insertOne(backend, waitingRecord()))
+      const cancelled = tasks[3] as StoredRecord
+      await backend.requestCancel(B, cancelled.spec.id, {})
+      const starts = tasks.map(startOf)
+      const before = starts[13] as StatePatch
+      equal(await backend.update([before]), ['ok'], 'one start before the others')
+      // Of another fence, of another owner, and once more in the same call.
+      const stale = [
+        { ...before, fence: 7, state: { ...before.state, fence: 8 } },
+        { ...before, owner: B.executorId, state: { ...before.state, owner: B.executorId } },
+      ]
+      const answers = await backend.update([...starts, ...stale, starts[5] as StatePatch])
+      const expected = starts.map((start) => (start.id === cancelled.spec.id ? 'cancelled' : 'ok'))
+      equal(answers, [...expected, 'stale', 'stale', 'ok'], 'the answers to the starts')
+      const running = tasks.map((task, index) =>
+        task === cancelled ? task : { ...task, state: (starts[index] as StatePatch).state },
+      )
+      for (const { spec, state } of running)
+        equal((await backend.get(spec.id))?.state, state, `the state of ${spec.id}`)
+      const ends = running.map((task, index) => endOf(task, 'succeeded', NOW + index))
+      const late = ends.map((end) => ({ ...end, state: { ...end.state, durationMs: 99 } }))
+      const unknown = { ...(ends[0] as StatePatch), id: 'nobody', position: 4_711 }
+      const half = [...ends.slice(0, 12), unknown]
+      const halfAnswers = [...half.slice(1).map(() => 'ok'), 'stale']
+      equal(await backend.update(half), halfAnswers, 'the answers to half of the ends')
+      equal(
+        await backend.update(ends),
+        ends.map(() => 'ok'),
+        'the answers to all ends',
+      )
+      equal(
+        await backend.update(late),
+        late.map(() => 'stale'),
+        'the answers to other ends',
+      )
+      for (const { id, state } of ends)
+        equal((await backend.get(id))?.state, state, `the end of ${id}`)
+      const counts = await backend.queries?.countByStatus()
+      if (counts !== undefined) equal(counts.succeeded, 25, 'how many have succeeded')
+    },
+  },
+  {
     name: 'a patch of an owner that has closed is refused, and none of its call is applied',
     async run({ backend }) {
       await backend.open(A)
