@@ -15,6 +15,8 @@ const COMMAND_TIMEOUT_MS = 5_000
 const READY_MS = 1_000
 /** The memory of a batch is kept for the next, unless it is larger than most are. */
 const MAX_SPARE_BYTES = 1_048_576
+/** Of UTF-16, in UTF-8: to count them costs more than memory that is never touched. */
+const MAX_BYTES_PER_CHAR = 3
 
 /**
  * KEYS: the stream, the last number of this writer. ARGV: most entries, seconds, the number that has to be stored before,
@@ -64,7 +66,11 @@ export function redisSink(
    */
   function bytesFor(entries: readonly PackedEntry[]): Buffer {
     let size = 0
-    for (const { text } of entries) size += Buffer.byteLength(text)
+    for (const { text } of entries) size += MAX_BYTES_PER_CHAR * text.length
+    if (size > MAX_SPARE_BYTES) {
+      size = 0
+      for (const { text } of entries) size += Buffer.byteLength(text)
+    }
     const spare = spares.pop()
     return spare !== undefined && spare.length >= size ? spare : Buffer.allocUnsafeSlow(size)
   }

@@ -65,18 +65,23 @@ export function entryPacker(writer: string, callEvents: number): EntryPacker {
       let total = 0
       let left = 0
 
-      const add = (count: number, rest: string): void => {
+      const add = (count: number, text: string): void => {
         const last = next + count - 1
-        entries.push({ last, text: `${head}${next},"last":${last},${rest}}` })
+        entries.push({ last, text })
         next = last + 1
-        total += rest.length
+        total += text.length
       }
-      const addGap = (count: number, reason: LossReason): void => add(count, `"gap":"${reason}"`)
+      const addParts = (count: number, rest: string): void => {
+        add(count, `${head}${next},"last":${next + count - 1},${rest}}`)
+      }
+      const addGap = (count: number, reason: LossReason): void => {
+        addParts(count, `"gap":"${reason}"`)
+      }
       const addEach = (few: readonly PlainsightEvent[]): void => {
         let texts: string[] = []
         let chars = 0
         const addTexts = (): void => {
-          if (texts.length > 0) add(texts.length, `"events":[${texts.join(',')}]`)
+          if (texts.length > 0) addParts(texts.length, `"events":[${texts.join(',')}]`)
           texts = []
           chars = 0
         }
@@ -100,9 +105,9 @@ export function entryPacker(writer: string, callEvents: number): EntryPacker {
       let index = at
       while (index < end && total < CALL_CHARS) {
         const few = events.slice(index, Math.min(index + ENTRY_EVENTS, end))
-        const text = textOfAll(few)
+        const text = textOfAll(writer, next, few)
         if (text === undefined) addEach(few)
-        else add(few.length, `"events":${text}`)
+        else add(few.length, text)
         index += few.length
       }
       return { entries, first, events: index - at, left, last: next - 1 }
@@ -110,11 +115,19 @@ export function entryPacker(writer: string, callEvents: number): EntryPacker {
   }
 }
 
-/** All in one go, which costs the least; `undefined` when they have to be looked at one by one. */
-function textOfAll(events: readonly PlainsightEvent[]): string | undefined {
+/**
+ * A whole entry in one go, which costs the least: what is put together from long texts is copied once more. `undefined`
+ * when the events have to be looked at one by one.
+ */
+function textOfAll(
+  writer: string,
+  first: number,
+  events: readonly PlainsightEvent[],
+): string | undefined {
   try {
     for (const event of events) if (!isPlain(event)) return undefined
-    const text = JSON.stringify(events)
+    const last = first + events.length - 1
+    const text = JSON.stringify({ v: ENTRY_VERSION, writer, first, last, events })
     return text.length > ENTRY_CHARS ? undefined : text
   } catch {
     return undefined
