@@ -17,8 +17,16 @@ export interface Delivery {
   report(error: unknown): void
 }
 
+/** For who delivers in steps, and goes on while there is something to deliver. */
+export interface OpenDelivery extends Delivery {
+  /** The first `count` events of the batch are delivered, and no part of it any more. Not after `signal` has aborted. */
+  settle(count: number): void
+  /** The next `count` events, when as many wait: they are the end of the batch now. Else none. */
+  more(count: number): readonly PlainsightEvent[]
+}
+
 /** A batch on its way to the other side. See `deliver` of {@link bufferedObserver}. */
-type Deliver = (batch: readonly PlainsightEvent[], delivery: Delivery) => unknown
+type Deliver = (batch: readonly PlainsightEvent[], delivery: OpenDelivery) => unknown
 
 /** Options of {@link eventBuffer}, checked. */
 export interface EventBufferOptions {
@@ -96,7 +104,9 @@ export function eventBuffer(options: EventBufferOptions): EventBuffer {
   function send(batch: readonly PlainsightEvent[]): void {
     let controller: AbortController | undefined
     let reason: Error | undefined
-    const delivery: Delivery = {
+    let size = batch.length
+    let deadline: NodeJS.Timeout | undefined
+    const delivery: OpenDelivery = {
       // Made when it is asked for: what answers at once needs none.
       get signal() {
         controller ??= new AbortController()
@@ -104,11 +114,24 @@ export function eventBuffer(options: EventBufferOptions): EventBuffer {
         return controller.signal
       },
       report: (error) => report(error),
+      settle(count) {
+        size -= count
+        delivered += count
+        failuresInRow = 0
+        deadline?.refresh()
+        queue.release(count)
+        tellFlushes()
+      },
+      more(count) {
+        if (queue.waiting < count) return []
+        size += count
+        return queue.takeMore(count)
+      },
     }
     try {
       const answer = deliver(batch, delivery)
       if (!isThenable(answer)) {
-        ended(batch, answer)
+        ended(size, answer)
         return
       }
       let isOver = false
@@ -125,53 +148,53 @@ export function eventBuffer(options: EventBufferOptions): EventBuffer {
         reason = why
         controller?.abort(why)
         once(() => {
-          endedBadly(batch, why)
+          endedBadly(size, why)
           schedule()
         })
       }
       const late = abandon
-      const deadline = setTimeout(() => {
-        late(new Error(`delivering ${batch.length} events took longer than ${deadlineMs} ms`))
+      deadline = setTimeout(() => {
+        late(new Error(`delivering ${size} events took longer than ${deadlineMs} ms`))
       }, deadlineMs)
       deadline.unref()
       Promise.resolve(answer).then(
         (through) =>
           once(() => {
-            ended(batch, through)
+            ended(size, through)
             pump()
           }),
         (error: unknown) =>
           once(() => {
-            endedBadly(batch, error)
+            endedBadly(size, error)
             pump()
           }),
       )
     } catch (error) {
-      endedBadly(batch, error)
+      endedBadly(size, error)
     }
   }
 
-  function ended(batch: readonly PlainsightEvent[], answer: unknown): void {
+  function ended(size: number, answer: unknown): void {
     if (typeof answer === 'number' && !(Number.isInteger(answer) && answer >= 0)) {
       const expected = 'nothing, or a number of events from 0 on'
-      endedBadly(batch, new TypeError(`deliver has to answer ${expected}, and answered ${answer}`))
+      endedBadly(size, new TypeError(`deliver has to answer ${expected}, and answered ${answer}`))
       return
     }
-    const through = typeof answer === 'number' ? Math.min(answer, batch.length) : batch.length
+    const through = typeof answer === 'number' ? Math.min(answer, size) : size
     delivered += through
     if (through > 0) failuresInRow = 0
-    if (through === batch.length) {
+    if (through === size) {
       decide(through)
       return
     }
     const failedBefore = failed
-    notThrough(batch.length, through, false)
+    notThrough(size, through, false)
     const givenUp = failed - failedBefore
     if (givenUp > 0) report(new Error(`${givenUp} events were given up: deliver did not take them`))
   }
 
-  function endedBadly(batch: readonly PlainsightEvent[], error: unknown): void {
-    notThrough(batch.length, 0, isUnrecoverable(error))
+  function endedBadly(size: number, error: unknown): void {
+    notThrough(size, 0, isUnrecoverable(error))
     if (!isClosed) report(error)
   }
 

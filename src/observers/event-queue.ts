@@ -14,7 +14,11 @@ export interface EventQueue {
   add(event: PlainsightEvent): number
   /** The first events, at most `max`, which stay here until they are decided. */
   take(max: number): readonly PlainsightEvent[]
-  /** The first `count` of those taken are decided, and leave; the others wait again, as the first. */
+  /** The first that wait, at most `max`: taken as well, after those that are. */
+  takeMore(max: number): readonly PlainsightEvent[]
+  /** The first `count` of those taken are decided, and leave; the others stay taken. */
+  release(count: number): void
+  /** As `release`, but that the others wait again, as the first. */
   decide(count: number): void
   /** Removes all, taken ones included; answers how many there were. */
   clear(): number
@@ -71,6 +75,34 @@ export function eventQueue(max: number, keepsTaken = false): EventQueue {
     }
   }
 
+  function takeMore(most: number): readonly PlainsightEvent[] {
+    const batch: PlainsightEvent[] = []
+    let at = takenEnd
+    for (; at < places.length && batch.length < most; at++) {
+      const event = places[at]
+      if (event !== undefined) batch.push(event)
+    }
+    taken += batch.length
+    waiting -= batch.length
+    takenEnd = at
+    if (keepsTaken) kept = Math.max(kept, taken)
+    logFrom = Math.max(logFrom, takenEnd)
+    anyFrom = Math.max(anyFrom, takenEnd)
+    return batch
+  }
+
+  function release(count: number): void {
+    for (let left = count; left > 0; head++) {
+      if (places[head] === undefined) continue
+      places[head] = undefined
+      left -= 1
+    }
+    kept = Math.max(0, kept - count)
+    taken -= count
+    if (taken === 0) head = takenEnd
+    tidy()
+  }
+
   return {
     get size() {
       return taken + waiting
@@ -88,35 +120,16 @@ export function eventQueue(max: number, keepsTaken = false): EventQueue {
       return 1
     },
     take(most) {
-      const batch: PlainsightEvent[] = []
-      let at = head
-      for (; at < places.length && batch.length < most; at++) {
-        const event = places[at]
-        if (event !== undefined) batch.push(event)
-      }
-      taken = batch.length
-      waiting -= taken
-      takenEnd = at
-      if (keepsTaken) kept = Math.max(kept, taken)
-      logFrom = Math.max(logFrom, takenEnd)
-      anyFrom = Math.max(anyFrom, takenEnd)
-      return batch
+      takenEnd = head
+      return takeMore(most)
     },
+    takeMore,
+    release,
     decide(count) {
-      for (let left = count; left > 0; head++) {
-        if (places[head] === undefined) continue
-        places[head] = undefined
-        left -= 1
-      }
-      kept = Math.max(0, kept - count)
-      if (count < taken) {
-        waiting += taken - count
-        if (!keepsTaken) logFrom = anyFrom = head
-      } else {
-        head = takenEnd
-      }
+      release(count)
+      if (taken > 0 && !keepsTaken) logFrom = anyFrom = head
+      waiting += taken
       taken = 0
-      tidy()
     },
     clear() {
       const count = taken + waiting

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import type { PlainsightEvent } from '../../events/event.ts'
 import { eventBuffer } from '../event-buffer.ts'
-import type { Delivery } from '../event-buffer.ts'
+import type { OpenDelivery } from '../event-buffer.ts'
 import type { Observer, ObserverCounts, ObserverHooks } from '../observer.ts'
 import type { ObserverFilter } from '../observer-options.ts'
 import { entryPacker, type EntryPacker, type PackedCall, type PackedEntry } from './entry.ts'
@@ -54,6 +54,8 @@ export interface StreamObserverSettings {
 
 /** Larger ones are no cheaper, and keep the event loop for longer. */
 const CALL_EVENTS = 500
+/** Packing gives way to the other work of the event loop after so long: two to three calls. */
+const TURN_MS = 1
 /** Longer than everything that a sink waits for: a batch that hangs is ended by the sink. */
 const DEADLINE_MS = 30_000
 const DELAY_MS = 50
@@ -66,8 +68,6 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
   let packer: EntryPacker = newPacker(callEvents)
   /** Packed, and perhaps stored: whatever happens, exactly these are stored before anything else. */
   let undecided: PackedCall[] = []
-  /** So many of the first events of the next batch are stored, and the buffer has not heard of it. */
-  let settled = 0
   /** The last number that was stored. */
   let acknowledged = 0
   /** When that was, in epoch milliseconds. */
@@ -77,7 +77,7 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
   let isOpen = false
 
   const buffer = eventBuffer({
-    deliver: store,
+    deliver: (batch, delivery) => store([...batch], delivery),
     onClose: close,
     maxQueue,
     batchSize: Math.min(callEvents * window, maxQueue),
@@ -95,24 +95,22 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
     sink = open()
     packer = newPacker(callEvents)
     undecided = []
-    settled = acknowledged = 0
+    acknowledged = 0
     droppedTold = buffer.counts().dropped
   }
 
-  /** Answers at once where the sink does: such a one is of use at the end of the process. */
-  function store(batch: readonly PlainsightEvent[], delivery: Delivery): number | Promise<number> {
+  /**
+   * Stores the batch, which loses what is stored. Answers at once where the sink does: such a one is of use at the end of
+   * the process.
+   */
+  function store(batch: PlainsightEvent[], delivery: OpenDelivery): void | Promise<void> {
     begin()
-    try {
-      while (settled < batch.length || undecided.length > 0 || hasLastWord(batch.length)) {
-        if (undecided.length === 0) packNext(batch, delivery)
-        const answer = send(0)
-        if (answer instanceof Promise) return storeAsync(batch, delivery, answer)
-        settle(answer, delivery)
-      }
-    } catch (error) {
-      return failed(error, delivery)
+    while (batch.length > 0 || undecided.length > 0 || hasLastWord(batch.length)) {
+      if (undecided.length === 0) packNext(batch, delivery)
+      const answer = send(0)
+      if (answer instanceof Promise) return storeAsync(batch, delivery, answer)
+      settle(batch, answer, delivery)
     }
-    return told()
   }
 
   /** Nothing waits that could tell what is missing. */
@@ -122,16 +120,11 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
   }
 
   async function storeAsync(
-    batch: readonly PlainsightEvent[],
-    delivery: Delivery,
+    batch: PlainsightEvent[],
+    delivery: OpenDelivery,
     head: Promise<number | undefined>,
-  ): Promise<number> {
-    try {
-      await storeUnderWay(batch, delivery, head)
-    } catch (error) {
-      delivery.signal.throwIfAborted()
-      return failed(error, delivery)
-    }
+  ): Promise<void> {
+    await storeUnderWay(batch, delivery, head)
     // Given up meanwhile: what was stored is skipped when it comes again.
     delivery.signal.throwIfAborted()
     return store(batch, delivery)
@@ -139,17 +132,21 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
 
   /** While the first is awaited others follow it: neither side waits for the other. Ends when none is under way. */
   async function storeUnderWay(
-    batch: readonly PlainsightEvent[],
-    delivery: Delivery,
+    batch: PlainsightEvent[],
+    delivery: OpenDelivery,
     head: Promise<number | undefined>,
   ): Promise<void> {
     const answers = [head]
     // One that fails after another did, or meanwhile, is sent again with it.
     head.catch(() => {})
+    let turnBeganAt = performance.now()
     for (let answer: typeof head | undefined = head; answer !== undefined; answer = answers[0]) {
-      while (answers.length < window && hasNext(batch, answers.length)) {
-        // One a turn of the event loop, which has more to do than this.
-        await turn()
+      while (answers.length < window && hasNext(batch, answers.length, delivery)) {
+        // What came in one turn of the event loop goes with it, but not for long: the loop has more to do than this.
+        if (performance.now() - turnBeganAt >= TURN_MS) {
+          await turn()
+          turnBeganAt = performance.now()
+        }
         if (delivery.signal.aborted) return
         if (undecided.length === answers.length) packNext(batch, delivery)
         const next = Promise.resolve(send(answers.length))
@@ -157,21 +154,24 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
         answers.push(next)
       }
       const known = await answer
+      turnBeganAt = performance.now()
       if (delivery.signal.aborted) return
       // The other side has lost what came before, and has stored nothing: the next time it comes first, and does.
       if (answer !== head && (known ?? 0) < acknowledged) return
-      settle(known, delivery)
+      settle(batch, known, delivery)
       void answers.shift()
     }
   }
 
-  function hasNext(batch: readonly PlainsightEvent[], underWay: number): boolean {
-    return undecided.length > underWay || packedEnd() < batch.length
+  function hasNext(batch: PlainsightEvent[], underWay: number, delivery: OpenDelivery): boolean {
+    if (undecided.length > underWay || packedEnd() < batch.length) return true
+    batch.push(...delivery.more(callEvents))
+    return packedEnd() < batch.length
   }
 
   /** So many of the first events of the batch are in calls. */
   function packedEnd(): number {
-    return undecided.reduce((end, { events }) => end + events, settled)
+    return undecided.reduce((end, { events }) => end + events, 0)
   }
 
   /** The call at `index` of those that are undecided. */
@@ -180,7 +180,7 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
     return (sink as EntrySink).append(packer.writer, entries, index === 0 ? 0 : first - 1)
   }
 
-  function packNext(batch: readonly PlainsightEvent[], delivery: Delivery): void {
+  function packNext(batch: readonly PlainsightEvent[], delivery: OpenDelivery): void {
     const { dropped } = buffer.counts()
     const missing = dropped - droppedTold
     undecided.push(packer.pack(batch, packedEnd(), missing, (error) => delivery.report(error)))
@@ -188,9 +188,13 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
   }
 
   /** The first of those that are undecided is stored. */
-  function settle(known: number | undefined, delivery: Delivery): void {
+  function settle(
+    batch: PlainsightEvent[],
+    known: number | undefined,
+    delivery: OpenDelivery,
+  ): void {
     const call = undecided.shift() as PackedCall
-    settled += call.events
+    batch.splice(0, call.events)
     leftOut += call.left
     const { place, remembersMs } = sink as EntrySink
     const now = Date.now()
@@ -201,18 +205,7 @@ export function streamObserver(settings: StreamObserverSettings): StreamObserver
     if (isLost) delivery.report(lostEvents(place, acknowledged, known))
     acknowledged = call.last
     acknowledgedAt = now
-  }
-
-  function failed(error: unknown, delivery: Delivery): number {
-    if (settled === 0) throw error
-    delivery.report(error)
-    return told()
-  }
-
-  function told(): number {
-    const through = settled
-    settled = 0
-    return through
+    delivery.settle(call.events)
   }
 
   async function close(): Promise<void> {

@@ -26,6 +26,16 @@ function model(max: number, keepsTaken: boolean) {
       if (keepsTaken) kept = Math.max(kept, taken.length)
       return taken
     },
+    takeMore(most: number) {
+      const more = waiting.splice(0, most)
+      taken = [...taken, ...more]
+      if (keepsTaken) kept = Math.max(kept, taken.length)
+      return more
+    },
+    release(count: number) {
+      taken = taken.slice(count)
+      kept = Math.max(0, kept - count)
+    },
     decide(count: number) {
       waiting = [...taken.slice(count), ...waiting]
       kept = Math.max(0, kept - count)
@@ -52,6 +62,10 @@ it('is what a simple list would be, whatever is done to it', () => {
       weight: 3,
       arbitrary: fc.record({ do: fc.constant('take'), take: fc.nat(9), of: fc.nat(9) }),
     },
+    {
+      weight: 3,
+      arbitrary: fc.record({ do: fc.constant('go on'), take: fc.nat(9), of: fc.nat(9) }),
+    },
   )
   fc.assert(
     fc.property(
@@ -67,6 +81,13 @@ it('is what a simple list would be, whatever is done to it', () => {
           if ('log' in each) {
             const next = event(seq++, each.log)
             expect(queue.add(next)).toBe(list.add(next))
+          } else if (undecided > 0 && each.do === 'go on') {
+            const count = Math.min(undecided, each.of)
+            queue.release(count)
+            list.release(count)
+            const more = queue.takeMore(each.take)
+            expect(more).toEqual(list.takeMore(each.take))
+            undecided += more.length - count
           } else if (undecided > 0) {
             const count = Math.min(undecided, each.of)
             queue.decide(count)

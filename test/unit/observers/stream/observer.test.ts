@@ -125,6 +125,58 @@ describe('streamObserver', () => {
     )
   }, 60_000)
 
+  it('never waits for the store while there is more to send', async () => {
+    let underWay = 0
+    let sent = 0
+    const seen: number[] = []
+    const open = (): EntrySink => ({
+      place: 'the store',
+      remembersMs: Infinity,
+      close() {},
+      async append(_writer, entries) {
+        const before = sent
+        sent = entries.at(-1)?.last ?? 0
+        underWay += 1
+        seen.push(underWay)
+        await sleep(3)
+        underWay -= 1
+        return before
+      },
+    })
+    const observer = observe({ open }, 100_000, 100)
+    observer.start()
+    for (let seq = 1; seq <= 3_000; seq++) observer.onEvent(logEvent(seq))
+    await observer.flush()
+    expect(observer.counts()).toMatchObject({ delivered: 3_000, queued: 0 })
+    // Four from then on, up to the last: none begins anew when a batch is through.
+    expect(seen).toEqual([1, 2, 3, ...Array.from({ length: 27 }, () => 4)])
+    await observer.close()
+  })
+
+  it('is flushed when what came before is stored, however much follows', async () => {
+    const store = fakeStore([], true)
+    const observer = observe(store, 100_000, 10)
+    observer.start()
+    let seq = 0
+    let isOver = false
+    const emitting = (async () => {
+      while (!isOver) {
+        for (let count = 0; count < 50; count++) observer.onEvent(logEvent(++seq))
+        await turn()
+      }
+    })()
+    await turn()
+    const before = seq
+    await observer.flush()
+    const { delivered, queued } = observer.counts()
+    expect(delivered).toBeGreaterThanOrEqual(before)
+    expect(queued).toBeGreaterThan(0)
+    isOver = true
+    await emitting
+    await observer.close()
+    expect(observer.counts()).toMatchObject({ delivered: seq, dropped: 0 })
+  })
+
   it('counts what cannot be written as failed, and says that it is missing', async () => {
     const store = fakeStore([], true)
     const observer = observe(store)
