@@ -16,8 +16,10 @@ const SEARCHED = 200
 const MAX_PASSES = 4
 
 export async function listRecords(query: RecordQuery, pass: ListPass): Promise<RecordList> {
-  const { status, text, limit } = query
-  if (status?.length === 0) return { records: [], next: undefined }
+  const { status, name, queue, parentId, text, limit } = query
+  // No record has an empty one, and to the script it means any.
+  const isNobodys = name === '' || queue === '' || parentId === ''
+  if (isNobodys || status?.length === 0) return { records: [], next: undefined }
   const hasText = text === undefined ? undefined : textFilter(text)
   const found: StoredRecord[] = []
   let { after } = query
