@@ -64,6 +64,8 @@ export interface NewRecord {
    * a user has given, and when an insert is repeated.
    */
   readonly isFresh?: boolean | undefined
+  /** True when the id was made for this very record, also when its insert is repeated: the record that has it is this one. */
+  readonly isOwnId?: boolean | undefined
   /** For a spec with `retryOf`: whether a record that was retried already may be retried again. Default false. */
   readonly mayRetryAgain?: boolean | undefined
 }

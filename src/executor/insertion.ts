@@ -277,7 +277,11 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
         if (!core.window.admit(live)) live.state = { ...draft.state, owner: null }
       }
     }
-    return { live, record: { spec, state: live.state, key, mayRetryAgain, isFresh: draft.isFresh } }
+    const { isFresh } = draft
+    return {
+      live,
+      record: { spec, state: live.state, key, mayRetryAgain, isFresh, isOwnId: isFresh },
+    }
   }
 
   /** On its way to the store without a slot: to memory, or, without an owner, to the store alone. */
@@ -349,8 +353,8 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
 }
 
 /** As it is inserted again: the store may have it by now. */
-function again({ spec, state, key, mayRetryAgain }: NewRecord): NewRecord {
-  return { spec, state, key, mayRetryAgain }
+function again({ spec, state, key, mayRetryAgain, isOwnId }: NewRecord): NewRecord {
+  return { spec, state, key, mayRetryAgain, isOwnId }
 }
 
 /** The handle of an insertion of one. */

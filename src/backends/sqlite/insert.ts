@@ -63,7 +63,7 @@ export function createInsert(
   const plainRows = createPlainRows(db)
   const keys = createKeys(db)
   const creation = createCreationClock(db, queue)
-  // Which specs came before, to tell a repeated insert from another record of the same id.
+  // Which specs came before, to tell a repeated insert from another record of the same id, where there may be one.
   const given = new WeakSet<TaskSpec>()
   let lastSeq = 0
   let lastSeqOf = -1
@@ -82,20 +82,20 @@ export function createInsert(
     const owner = state.owner === null ? null : ownerNumber(state.owner)
     if (owner !== null && !lease.stands(owner)) {
       // What went in before the lease was lost is in.
-      const same = findSame(spec, text)
+      const same = findSame(record, text)
       if (same?.type === 'inserted') return same
       throw lease.lost(state.owner ?? '', 'insert')
     }
     let hash: string | null = null
     if (key !== undefined) {
       // The same record again comes before its own key.
-      const same = findSame(spec, text)
+      const same = findSame(record, text)
       if (same !== undefined) return same
     }
     if (spec.retryOf !== undefined && record.mayRetryAgain !== true) {
       const by = (selectRetriedBy.get(spec.retryOf) as { by: string | null } | undefined)?.by
       // The same insert again may come after another retry, by force.
-      if (typeof by === 'string') return findSame(spec, text) ?? { type: 'retried', id: by }
+      if (typeof by === 'string') return findSame(record, text) ?? { type: 'retried', id: by }
     }
     if (key !== undefined) {
       hash = keyHash(spec.name, key.key)
@@ -126,7 +126,7 @@ export function createInsert(
       stateText(state),
       dueLaterAt(state) ?? null,
     )
-    if (changes === 0) return findSame(spec, text) ?? { type: 'duplicate', id: spec.id }
+    if (changes === 0) return findSame(record, text) ?? { type: 'duplicate', id: spec.id }
     if (!isInline) insertSpec.run(seq, text)
     if (tags !== null) {
       for (const [key, value] of Object.entries(spec.tags)) insertTag.run(tagText(key, value), seq)
@@ -137,10 +137,10 @@ export function createInsert(
     return { type: 'inserted', position: seq }
   }
 
-  function findSame(spec: TaskSpec, text: string): InsertResult | undefined {
+  function findSame({ spec, isOwnId }: NewRecord, text: string): InsertResult | undefined {
     const row = selectSame.get(spec.id) as { seq: number; spec: string } | undefined
     if (row === undefined) return undefined
-    const isRepeat = given.has(spec) && row.spec === text
+    const isRepeat = (isOwnId === true || given.has(spec)) && row.spec === text
     return isRepeat ? { type: 'inserted', position: row.seq } : { type: 'duplicate', id: spec.id }
   }
 
@@ -162,9 +162,9 @@ export function createInsert(
     })
   }
 
-  function inserted({ spec }: NewRecord, result: InsertResult | undefined): void {
+  function inserted({ spec, isOwnId }: NewRecord, result: InsertResult | undefined): void {
     if (result?.type !== 'inserted' || result.position === -1) return
-    given.add(spec)
+    if (isOwnId !== true) given.add(spec)
     creation.note(spec.createdAt)
   }
 
@@ -200,7 +200,7 @@ export function createInsert(
     const areAllIn = plainRows.insert(values) === records.length
     return records.map((record, index) => {
       const own = { type: 'inserted', position: first + index } as const
-      const result = areAllIn ? own : foundOr(own, record.spec, texts[index] ?? '')
+      const result = areAllIn ? own : foundOr(own, record, texts[index] ?? '')
       inserted(record, result)
       return result
     })
@@ -209,12 +209,13 @@ export function createInsert(
   /** `own` when the record went in at that position, else what stood in its way. */
   function foundOr(
     own: InsertResult & { readonly type: 'inserted' },
-    spec: TaskSpec,
+    record: NewRecord,
     text: string,
   ): InsertResult {
+    const { spec } = record
     const row = selectSame.get(spec.id) as { seq: number } | undefined
     if (row?.seq === own.position) return own
-    return findSame(spec, text) ?? { type: 'duplicate', id: spec.id }
+    return findSame(record, text) ?? { type: 'duplicate', id: spec.id }
   }
 
   return {

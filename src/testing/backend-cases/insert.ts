@@ -207,9 +207,9 @@ export const insertCases: readonly BackendCase[] = [
         newRecord(A),
         twin,
         newRecord(A, { id: 'twin' }),
-        ...Array.from({ length: 10 }, () => newRecord(A)),
+        ...Array.from({ length: 10 }, () => ({ ...newRecord(A), isOwnId: true })),
         tagged,
-        newRecord(A),
+        { ...newRecord(A), isOwnId: true },
         ...Array.from({ length: 11 }, () => newRecord()),
         ...Array.from({ length: 12 }, (_, index) => newRecord(A, { queue: `queue-${index % 2}` })),
       ]
