@@ -194,8 +194,16 @@ export function createInsert(
     const texts = records.map(({ spec }) => specText(spec))
     if (texts.some(({ length }) => length > MAX_INLINE_SPEC)) return undefined
     const values = sharedValues(head, ownerSeq)
-    for (const [index, record] of records.entries())
-      addPlainRow(values, nextSeq(), record, texts[index] ?? '')
+    // What is enqueued in one millisecond shares its state.
+    let { state } = head
+    let ofState = stateText(state)
+    for (const [index, record] of records.entries()) {
+      if (record.state !== state) {
+        ;({ state } = record)
+        ofState = stateText(state)
+      }
+      addPlainRow(values, nextSeq(), record.spec, texts[index] ?? '', ofState)
+    }
     const first = lastSeq - records.length + 1
     const areAllIn = plainRows.insert(values) === records.length
     return records.map((record, index) => {

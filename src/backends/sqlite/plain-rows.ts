@@ -1,11 +1,12 @@
 /** Records that are nothing but a row of `tasks`: several go in by one statement, for half of what they cost one by one. */
 
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { TaskSpec } from '../../task/record.ts'
 import { isTerminal } from '../../task/status.ts'
 import { EMPTY_MAP } from '../../task/tags.ts'
 import type { NewRecord } from '../backend.ts'
 import { dueLaterAt } from '../due.ts'
-import { heldNumber, stateText, statusNumber } from '../state-text.ts'
+import { heldNumber, statusNumber } from '../state-text.ts'
 
 /** Rows of one statement. */
 export const PLAIN_ROWS = 10
@@ -68,10 +69,11 @@ export function sharedValues({ spec, state }: NewRecord, owner: number | null): 
 export function addPlainRow(
   values: SQLInputValue[],
   seq: number,
-  { spec, state }: NewRecord,
-  text: string,
+  { id, createdAt }: TaskSpec,
+  ofSpec: string,
+  ofState: string,
 ): void {
-  values.push(seq, spec.id, spec.createdAt, text, stateText(state))
+  values.push(seq, id, createdAt, ofSpec, ofState)
 }
 
 export function createPlainRows(db: DatabaseSync): PlainRows {
