@@ -31,13 +31,14 @@ export function redisConformance(name: string, serverUrl: () => Promise<string>)
     }
   }
 
-  /** Whoever has not sent a beat for long is dead to another process. */
+  /** Whoever has not sent a beat for long, while others have, is dead to another process. */
   async function takeLease(prefix: string, other: Backend, executorId: string): Promise<void> {
     const owner = { executorId: 'undertaker', now: 100_000 }
     await other.open(owner)
     const owners = `{${prefix}}:owners`
     const [token = ''] = (await client.hget(owners, executorId))?.split(' ') ?? []
     await client.hset(owners, executorId, `${token} 1 ${Date.now() - 20_000}`)
+    await client.hset(`{${prefix}}:meta`, 'since', `${Date.now() - 20_000}`)
     expect(await other.deadOwners(owner, owner.now - 15_000)).toEqual([executorId])
     await other.adopt(owner, executorId, ['send-mail'], 1_000)
     await other.close(owner)

@@ -425,6 +425,46 @@ describe('while it is open', () => {
     15_000,
   )
 
+  test('who comes just after an outage takes nobody for dead who has not been able to beat since', async () => {
+    const server = await testServer()
+    const admin = adminOf(server)
+    const lives = await openBackend({ client: server.url }, A)
+    const died = { ...A, executorId: 'died' }
+    await openBackend({ client: server.url }, died)
+    // As if Redis had stood still for a minute: nobody could beat.
+    const before = Date.now() - 60_000
+    for (const { executorId } of [A, died]) {
+      const [token = ''] = (await admin.hget('{plainsight}:owners', executorId))?.split(' ') ?? []
+      await admin.hset('{plainsight}:owners', executorId, `${token} 1 ${before}`)
+    }
+    await admin.hset('{plainsight}:meta', 'heard', `${before}`, 'since', `${before - 60_000}`)
+    const backend = await openBackend({ client: server.url }, B)
+    const deadOwners = async (): Promise<readonly string[]> => backend.deadOwners(B, B.now)
+    expect(await deadOwners()).toEqual([])
+    await sleep(2_000)
+    await lives.beat(A)
+    await waitFor(async () => (await deadOwners()).length > 0, {
+      what: 'a death that silence proves',
+      timeout: 8_000,
+    })
+    expect(await deadOwners()).toEqual(['died'])
+  }, 15_000)
+
+  test('a death is known at once to who comes while others have been beating all the time', async () => {
+    const server = await testServer()
+    const admin = adminOf(server)
+    const lives = await openBackend({ client: server.url }, A)
+    const died = { ...A, executorId: 'died' }
+    await openBackend({ client: server.url }, died)
+    const [token = ''] = (await admin.hget('{plainsight}:owners', 'died'))?.split(' ') ?? []
+    const before = Date.now() - 60_000
+    await admin.hset('{plainsight}:owners', 'died', `${token} 1 ${before}`)
+    await admin.hset('{plainsight}:meta', 'heard', `${Date.now() - 5_000}`, 'since', `${before}`)
+    await lives.beat(A)
+    const backend = await openBackend({ client: server.url }, B)
+    expect(await backend.deadOwners(B, B.now)).toEqual(['died'])
+  })
+
   test('scripts that Redis has forgotten are sent again', async () => {
     const server = await testServer()
     const backend = await openBackend({ client: server.url })

@@ -175,7 +175,8 @@ ops.A = function()
   local entry = call('HGET', OWNERS, dead)
   local theirs, registered, beat = match(entry or '', '^(%S+) (%d) (%d+)$')
   if not theirs or theirs == token then return { 0, {} } end
-  if registered == '1' and nowMs() - beat < fresh then return { 0, {} } end
+  local since = tonumber(call('HGET', META, 'since') or '0')
+  if registered == '1' and nowMs() - math.max(beat, since) < fresh then return { 0, {} } end
   call('HSET', OWNERS, dead, theirs .. ' 0 ' .. beat)
   standing = {}
   local own = base .. 'own:' .. theirs

@@ -3,11 +3,21 @@
 /**
  * `O name token fresh schema`: answers `ok`, the token that is registered and the time; or what is wrong.
  * `B token`: answers `lost`, or the time and pairs of an id and its cancel request.
- * `D token`: answers pairs of a name and the age of its beat in milliseconds, −1 when it is not registered.
+ * `D token`: answers pairs of a name and for how long, in milliseconds, it could have beaten and has not; −1 when it is not
+ * registered.
  * `X token`: ends a registration.
  */
 export const OWNERS: string = String.raw`
 local function stamp() return string.format('%.0f', nowMs()) end
+
+-- Beats come every 5 s, and a lease is 15 s: after so long without one of anybody, those who live could not beat, and have
+-- all of their time from now on. Kept here, so that who comes just after an outage knows of it.
+local QUIET = 10000
+local function hear()
+  local now, heard = nowMs(), tonumber(call('HGET', META, 'heard') or '')
+  if not heard or now - heard > QUIET or now < heard then call('HSET', META, 'since', stamp()) end
+  call('HSET', META, 'heard', stamp())
+end
 
 local TYPES = {
   hash = { META, IDS, SPEC, STATE, OWNERS, FREE, GROUPS, CANCEL, KEYSHELD, KEYOF, RETRIED, PROGRESS, COUNT, CREATED, CANCELFENCE, ASKED },
@@ -68,6 +78,7 @@ ops.O = function()
     return { 'schema', found }
   end
   if call('HEXISTS', META, 'seq') == 0 then call('HSET', META, 'seq', firstSeq()) end
+  hear()
   local former, registered = match(call('HGET', OWNERS, name) or '', '^(%S+) (%d)')
   standing = {}
   if registered == '1' and (former == token or former == fresh) then
@@ -87,6 +98,7 @@ ops.B = function()
   i = i + 2
   standing[token] = nil
   if not stands(token) then return 'lost' end
+  hear()
   call('HSET', OWNERS, match(token, '^[^~]*'), token .. ' 1 ' .. stamp())
   local asked = call('SMEMBERS', CANCELLING)
   if #asked == 0 then return { stamp() } end
@@ -109,6 +121,7 @@ ops.D = function()
   local token = A[i + 1]
   i = i + 2
   local now, found = nowMs(), {}
+  local since = tonumber(call('HGET', META, 'since') or '0')
   local all = call('HGETALL', OWNERS)
   for k = 1, #all, 2 do
     local theirs, registered, beat = match(all[k + 1], '^(%S+) (%d) (%d+)$')
@@ -117,7 +130,7 @@ ops.D = function()
     elseif theirs ~= token then
       if registered == '1' then
         found[#found + 1] = all[k]
-        found[#found + 1] = math.max(now - beat, 0)
+        found[#found + 1] = math.max(now - math.max(beat, since), 0)
       elseif call('EXISTS', base .. 'own:' .. theirs) == 1 then
         found[#found + 1] = all[k]
         found[#found + 1] = -1
