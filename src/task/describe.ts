@@ -1,4 +1,4 @@
-/** Says in a few words what a value is, for error messages: never long, never a secret-sized dump, never throws. */
+/** Says in a few words what a value is, for error messages: never long, never a secret that is known as one, never throws. */
 
 /** A short description of `value`, such as `number -1`, `string "abc"`, `an array of 3` or `a Date`. */
 export function describeValue(value: unknown): string {
@@ -12,7 +12,7 @@ export function describeValue(value: unknown): string {
 function describe(value: unknown): string {
   switch (typeof value) {
     case 'string':
-      return `string ${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)}`
+      return `string ${JSON.stringify(shortened(withoutCredentials(value)))}`
     case 'number':
       return `number ${Object.is(value, -0) ? '-0' : String(value)}`
     case 'bigint':
@@ -30,6 +30,18 @@ function describe(value: unknown): string {
     case 'object':
       return value === null ? 'null' : describeObject(value)
   }
+}
+
+function shortened(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+}
+
+/** Of a URL: what stands before its host, and its query, may be a password, a token. */
+function withoutCredentials(text: string): string {
+  const scheme = /^[a-z][\w+.-]*:\/\//i.exec(text)?.[0]
+  if (scheme === undefined) return text
+  const rest = text.slice(scheme.length)
+  return scheme + rest.replace(/^.*@/s, '…@').replace(/\?.*$/s, '?…')
 }
 
 function describeObject(value: object): string {

@@ -39,11 +39,12 @@ export class InvalidOptionsError extends PlainsightError {
   /** The option's path, such as `retries` or `backoff.delay`. */
   readonly option: string
   readonly expected: string
-  /** A short description of what was given; never the whole value. */
+  /** A short description of what was given; never the whole value, nor what is known as a secret. */
   readonly got: string
 
   constructor(option: string, expected: string, value: unknown, where = '') {
-    const got = describeValue(value)
+    const isSecret = typeof value === 'string' && /pass|secret|token/i.test(option)
+    const got = isSecret ? 'a string' : describeValue(value)
     super('INVALID_OPTIONS', `${where}option "${option}" must be ${expected}; got ${got}`)
     this.option = option
     this.expected = expected

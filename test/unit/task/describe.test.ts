@@ -6,6 +6,10 @@ class Money {}
 describe('describeValue', () => {
   it.each([
     ['abc', 'string "abc"'],
+    ['redis://ada:hunter2@host:1/0', 'string "redis://…@host:1/0"'],
+    [`postgres://ada:${'x'.repeat(99)}@host`, 'string "postgres://…@host"'],
+    ['https://host/path?token=hunter2', 'string "https://host/path?…"'],
+    ['ada@example.com', 'string "ada@example.com"'],
     ['x'.repeat(100), `string "${'x'.repeat(60)}…"`],
     [-0, 'number -0'],
     [Number.NaN, 'number NaN'],
