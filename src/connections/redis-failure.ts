@@ -29,6 +29,12 @@ const MEANINGS: readonly Meaning[] = [
     advice: 'the user may not do this; docs/redis.md lists what its ACL has to allow',
   },
   {
+    pattern: /DB index is out of range|invalid DB index|SELECT is not allowed/,
+    reason: 'cannot_open',
+    advice:
+      'this server has no database of that number; choose another (db), or raise its setting databases',
+  },
+  {
     pattern: /OOM command not allowed/,
     reason: 'full',
     advice:

@@ -62,6 +62,8 @@ const COMMAND_TIMEOUT_MS = 2_000
 const SOCKET_TIMEOUT_MS = 12_000
 const KEEP_ALIVE_MS = 5_000
 const CONNECT_TIMEOUT_MS = 3_000
+/** A frozen Redis does not answer the end of a connection, and whoever closes one has no use for that answer. */
+const DISCONNECT_TIMEOUT_MS = 50
 /** Never quite the same: many processes must not come back at the same instant. */
 const RECONNECT: Backoff = { delayMs: 50, factor: 2, maxMs: 2_000, jitter: 'equal' }
 /** A Redis that loads its data is asked so often whether it has; by itself ioredis would wait up to 10 s. */
@@ -83,10 +85,23 @@ export function connectRedis(
   const { client, keyPrefix } = copyOf(source, where, settingsOf(options))
   let trouble: Error | undefined
   let isClosed = false
+  /** The database of its number was refused: what there is of a connection is about to end. */
+  let isRefused = false
   let underWay = 0
   // Without a listener ioredis writes to stderr; what it means is said by the commands that reject.
-  client.on('error', (error: Error) => (trouble = error))
-  client.on('ready', () => (trouble = undefined))
+  client.on('error', (error: Error) => {
+    // What only follows from it says less.
+    if (isRefused && !('code' in error)) return
+    trouble = error
+    if (!isOfSelect(error)) return
+    // ioredis would go on in database 0, among the records of somebody else. From here on nothing is written.
+    isRefused = true
+    client.disconnect(true)
+  })
+  client.on('close', () => (isRefused = false))
+  client.on('ready', () => {
+    if (!isRefused) trouble = undefined
+  })
   // What keeps a process alive is somebody who waits for an answer, not a connection that is open.
   client.on('connect', () => {
     // Why there was none (an error of the system has a code) says nothing of the one that there is.
@@ -150,7 +165,7 @@ export function connectRedis(
       return troubleNow()
     },
     async ready(withinMs) {
-      if (client.status === 'ready') return
+      if (client.status === 'ready' && !isRefused) return
       await new Promise<void>((resolve, reject) => {
         const end = (settle: () => void): void => {
           clearTimeout(timer)
@@ -158,7 +173,9 @@ export function connectRedis(
           client.off('end', onEnd)
           settle()
         }
-        const onReady = (): void => end(resolve)
+        const onReady = (): void => {
+          if (!isRefused) end(resolve)
+        }
         const onEnd = (): void => end(() => reject(trouble ?? new Error('Connection is closed.')))
         const timer = setTimeout(() => {
           end(() => reject(silence(withinMs)))
@@ -200,6 +217,7 @@ function settingsOf(options: RedisConnectionOptions) {
     commandTimeout: commandTimeoutMs,
     socketTimeout: socketTimeoutMs,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     keepAlive: KEEP_ALIVE_MS,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
@@ -234,18 +252,44 @@ function reconnectDelay(times: number): number {
  * @throws {InvalidOptionsError} INVALID_OPTIONS naming `client`
  */
 export function checkRedisSource(source: unknown, where: string): void {
-  if (typeof source === 'string') {
-    if (!/^rediss?:\/\//.test(source) || !isReadable(source)) throw notASource(source, where)
-  } else if (!isClient(source)) readFields(source, 'client', EXPECTED, where)
+  if (isCluster(source)) return
+  if (isClient(source)) {
+    checkNumbers(source.options, where)
+    return
+  }
+  const isUrl = typeof source === 'string'
+  if (isUrl && !/^rediss?:\/\//.test(source)) throw notASource(source, where)
+  const given = isUrl ? source : readFields(source, 'client', EXPECTED, where)
+  checkNumbers(readByIoredis(given, where), where)
 }
 
-function isReadable(url: string): boolean {
+const LAZY = { lazyConnect: true } as const
+
+/** What it makes of a URL or of options, defaults included. */
+function readByIoredis(given: string | object, where: string): RedisOptions {
   try {
-    new ioredis.Redis(url, { lazyConnect: true }).disconnect()
-    return true
-  } catch {
+    const client =
+      typeof given === 'string'
+        ? new ioredis.Redis(given, LAZY)
+        : new ioredis.Redis({ ...given, ...LAZY })
+    client.disconnect()
+    return client.options
+  } catch (error) {
     // The error would show the URL.
-    return false
+    if (typeof given === 'string') throw notASource(given, where)
+    const expected = `options that ioredis takes (${(error as Error).message})`
+    throw new InvalidOptionsError('client', expected, given, where)
+  }
+}
+
+/** ioredis takes any, and goes on in another database, or ends the process. */
+function checkNumbers({ db = 0, port = 0, path }: RedisOptions, where: string): void {
+  if (!(Number.isSafeInteger(db) && db >= 0)) {
+    throw new InvalidOptionsError('client.db', 'the number of a database, from 0', db, where)
+  }
+  const hasPort = path === undefined || path === null
+  if (hasPort && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+    throw new InvalidOptionsError('client.port', 'the number of a port', port, where)
   }
 }
 
@@ -278,9 +322,15 @@ function copyOf(
 
 const EXPECTED = 'a client of ioredis, a URL redis:// or rediss://, or options of ioredis'
 
-function notASource(value: unknown, where: string): InvalidOptionsError {
-  // A URL may hold a password: what was given is described, not shown.
-  return new InvalidOptionsError('client', EXPECTED, typeof value === 'string' ? '' : value, where)
+function notASource(text: string, where: string): InvalidOptionsError {
+  // Without a scheme nobody else takes it for a URL, and it may hold a password all the same.
+  const shown = text.includes('://') ? text : text.replace(/^.*@/s, '…@')
+  return new InvalidOptionsError('client', EXPECTED, shown, where)
+}
+
+/** The error of a `SELECT`, which ioredis sends when it has connected. */
+function isOfSelect(error: Error): boolean {
+  return (error as { readonly command?: { readonly name?: string } }).command?.name === 'select'
 }
 
 // By what they can do: the caller's ioredis may be another copy of the package.

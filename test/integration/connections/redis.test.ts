@@ -1,7 +1,11 @@
 import type { Socket } from 'node:net'
 import { Redis } from 'ioredis'
-import { expect, onTestFinished, test } from 'vitest'
-import { connectRedis, type RedisConnection } from '../../../src/connections/redis.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import {
+  checkRedisSource,
+  connectRedis,
+  type RedisConnection,
+} from '../../../src/connections/redis.ts'
 import { redisFailure } from '../../../src/connections/redis-failure.ts'
 import { waitFor } from '../../../src/testing/wait-for.ts'
 import { startRedis, type RedisServer } from '../../support/redis-server.ts'
@@ -89,4 +93,81 @@ test('a connection that breaks again before it has subscribed again ends no proc
   })
   await connection.ready(5_000)
   expect(client.status).toBe('ready')
+})
+
+describe('a database by its number', () => {
+  const where = 'test: '
+  const name = { connectionName: 'test' }
+
+  test.each([
+    ['that no server has', () => [], { db: 99 }, /DB index is out of range/],
+    [
+      'that the user may not select',
+      () => ['ACL', 'SETUSER', 'ada', 'on', '>pw', '~*', '+@all', '-select'],
+      { db: 3, username: 'ada', password: 'pw' },
+      /NOPERM/,
+    ],
+  ] as const)('%s is never replaced by another', async (_what, spoil, options, says) => {
+    const server = await startRedis()
+    onTestFinished(() => server.stop())
+    const admin = new Redis(server.port)
+    onTestFinished(() => admin.disconnect())
+    const [command, ...args] = spoil() as readonly string[]
+    if (command !== undefined) await admin.call(command, ...args)
+    const connection = connectRedis({ port: server.port, ...options }, where, name)
+    onTestFinished(() => connection.close())
+    const error = await connection.ready(500).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    )
+    expect(error).toMatchObject({ message: expect.stringMatching(says) })
+    const failure = redisFailure(error, connection.trouble)
+    expect(failure.reason).toMatch(/cannot_open|access_denied/)
+    await expect(connection.counted(connection.client.set('key', 'x'))).rejects.toThrow()
+    expect(await admin.dbsize()).toBe(0)
+    if (command === undefined) return
+    await admin.call('ACL', 'SETUSER', 'ada', '+select')
+    await connection.ready(5_000)
+    await connection.counted(connection.client.set('key', 'x'))
+    expect(await admin.dbsize()).toBe(0)
+  })
+
+  test.each(['redis://127.0.0.1/orders', { db: 'orders' }, { db: -1 }, { db: 1.5 }])(
+    'is refused when it is none: %j',
+    (source) => {
+      expect(() => checkRedisSource(source, where)).toThrow(
+        'test: option "client.db" must be the number of a database, from 0; got number',
+      )
+    },
+  )
+})
+
+test.each([
+  [{ port: 'abc' }, 'client.port'],
+  [{ port: 70_000 }, 'client.port'],
+  [{ sentinels: [{ host: '127.0.0.1', port: 1 }] }, 'client'],
+] as const)('options that lead nowhere are refused: %j', (source, option) => {
+  expect(() => checkRedisSource(source, 'test: ')).toThrow(`test: option "${option}" must be `)
+})
+
+test.each([
+  ['localhost:6379', 'got string "localhost:6379"'],
+  ['ada:hunter2@localhost:6379', 'got string "…@localhost:6379"'],
+  ['http://ada:hunter2@localhost', 'got string "http://…@localhost"'],
+  ['redis://localhost:port?password=hunter2', 'got string "redis://localhost:port?…"'],
+])('what is no URL of Redis is shown, but for a password: %s', (source, says) => {
+  expect(() => checkRedisSource(source, 'test: ')).toThrow(says)
+})
+
+test('a connection to a Redis that says nothing ends at once when it is closed', async () => {
+  const { server, connection } = await connected()
+  const { client, counted } = connection
+  const waiting = counted(client.blpop('nothing', 0)).catch((error: unknown) => error)
+  await waitFor(async () => (await blocked(server)) === 1, { what: 'the command to wait' })
+  server.signal('SIGSTOP')
+  const startedAt = performance.now()
+  connection.close()
+  expect(await waiting).toBeInstanceOf(Error)
+  expect(performance.now() - startedAt).toBeLessThan(1_000)
+  server.signal('SIGCONT')
 })
