@@ -22,6 +22,7 @@ import type { Registry } from './registry.ts'
 import type { StoreCalls } from './store-calls.ts'
 import type { Tally } from './tally.ts'
 import type { TurnWrites } from './turn-writes.ts'
+import type { WallClock } from './wall-clock.ts'
 import type { TakenOver, Window } from './window.ts'
 
 /** `open`: takes work; `closing`: children only; `closed`: nothing. */
@@ -41,6 +42,7 @@ export interface Core {
   readonly turnWrites: TurnWrites
   readonly options: ResolvedExecutorOptions
   readonly clock: Clock
+  readonly wall: WallClock
   readonly random: () => number
   readonly newId: (now: number) => string
   readonly backend: Backend

@@ -22,11 +22,12 @@ import type { RunningAttempt } from './running-attempt.ts'
 
 export function decide(core: Core, attempt: RunningAttempt, ending: Ending): Decision {
   const { live } = attempt
-  const durationMs = elapsedMs(core, attempt)
+  const nowMs = core.clock.monotonic()
+  const durationMs = microseconds(nowMs - attempt.startedAtMs)
   const facts = factsOf(core, attempt, durationMs)
   const bare = outcomeOf(core, attempt, ending, durationMs)
   const outcome = facts === undefined ? bare : { ...bare, facts }
-  const now = core.clock.now()
+  const now = core.wall.at(nowMs)
   if (outcome.type !== 'failure') {
     const state = transition(live.spec, live.state, outcome, now)
     return { outcome, state, error: undefined, expected: false, thrown: undefined }
@@ -64,11 +65,6 @@ export function runResultOf({ outcome, state, expected, thrown }: Decision): Run
     case 'expire':
       return { outcome: 'interrupt', status, reason: state.reason, durationMs }
   }
-}
-
-/** How long the attempt has run so far, in milliseconds to the microsecond. */
-export function elapsedMs(core: Core, attempt: RunningAttempt): number {
-  return microseconds(core.clock.monotonic() - attempt.startedAtMs)
 }
 
 /** Shorter delays of the event loop are not seen by the watch; shorter attempts need not be asked for. */

@@ -45,6 +45,7 @@ import { systemClock } from './system-clock.ts'
 import { Tally } from './tally.ts'
 import { createUpkeep } from './upkeep.ts'
 import { uuidV7 } from './uuid.ts'
+import { WallClock } from './wall-clock.ts'
 import { createWindow } from './fill-window.ts'
 import type { Window } from './window.ts'
 import { waitUntilIdle } from './drain.ts'
@@ -98,6 +99,7 @@ export function assembleExecutor(options: ExecutorOptions, parts: DefaultParts):
     turnWrites: createTurnWrites(backend, base, () => core),
     options: checked,
     clock,
+    wall: new WallClock(clock, clock === systemClock),
     random: options.random ?? Math.random,
     newId,
     backend,

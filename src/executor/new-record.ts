@@ -73,7 +73,7 @@ export function newRecord(
   origin: Origin = API,
 ): DraftRecord {
   const { name } = registered
-  const now = core.clock.now()
+  const now = core.wall.now()
   const flat = flatCopy(input)
   // Of the copy, so that both say the same whatever reading the input does.
   const inputJson =
