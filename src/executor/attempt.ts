@@ -261,10 +261,6 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
       concluded(attempt, false)
       return
     }
-    const done = (isOurs: boolean): void => {
-      unwritten -= 1
-      concluded(attempt, isOurs)
-    }
     unwritten += 1
     // A body that is over needs no slot while its outcome is written; but outcomes must not pile up without bound.
     if (attempt.isBodySettled && unwritten <= MAX_UNWRITTEN) attempt.releaseSlot()
@@ -280,6 +276,12 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
         ? { ...decision.state, owner: null }
         : waitingState(live, decision.state)
     settle(core, logStore, live, state, { error, expected, interrupt }, done)
+  }
+
+  // One for all of them: until its outcome is written, an attempt is that of its task.
+  function done(isOurs: boolean, { attempt }: LiveTask): void {
+    unwritten -= 1
+    if (attempt instanceof RunningAttempt) concluded(attempt, isOurs)
   }
 
   /** A retry that is far off waits in the store. */

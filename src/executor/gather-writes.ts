@@ -3,7 +3,7 @@
 import type { Backend, InsertEachResult, StatePatch, WriteResult } from '../backends/backend.ts'
 import type { BaseContext } from '../context/scope.ts'
 import type { Core } from './core.ts'
-import { callStore, callUntilAnswered, repeatUntilAnswered } from './persist.ts'
+import { callStore, repeatUntilAnswered, writeState } from './persist.ts'
 import type { MakeRecord, TurnWrites } from './turn-writes.ts'
 
 type Answered = (result: WriteResult) => void
@@ -96,13 +96,9 @@ export function createTurnWrites(
   }
 
   function write(patch: StatePatch, answered: Answered, gaveUp: Failed): void {
-    const call = (): ReturnType<Backend['update']> => backend.update([patch])
-    const answer = callUntilAnswered(coreOf(), 'persist', 'update', call)
-    if (answer instanceof Promise) {
-      answer.then(([result]) => answered(result as WriteResult), gaveUp)
-    } else {
-      answered(answer[0] as WriteResult)
-    }
+    const answer = writeState(coreOf(), patch)
+    if (answer instanceof Promise) answer.then(answered, gaveUp)
+    else answered(answer)
   }
 
   function insertAll({ items, answered, failed }: Gathered<MakeRecord, InsertEachResult>): void {

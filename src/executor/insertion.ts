@@ -38,25 +38,38 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
     carrier?: Record<string, string>,
   ): TaskHandle | Promise<TaskHandle> {
     if (core.turnWrites.takesInserts) return insertWithOthers(draft, carrier)
-    const { live, record } = place(draft, carrier, true)
-    let answer: readonly InsertResult[] | Promise<readonly InsertResult[]>
+    const live = place(draft, carrier, true)
+    const record = recordOf(draft, live)
+    const answer = send(record)
+    return answer instanceof Promise
+      ? insertedLater(draft, live, record, answer)
+      : insertedNow(draft, live, answer[0])
+  }
+
+  function send(record: NewRecord): readonly InsertResult[] | Promise<readonly InsertResult[]> {
     try {
-      answer = callStore(core, 'persist', 'insert', () => core.backend.insert([record]))
+      return callStore(core, 'persist', 'insert', () => core.backend.insert([record]))
     } catch (error) {
-      answer = Promise.reject(error)
+      return Promise.reject(error)
     }
-    if (answer instanceof Promise) {
-      const startedMs = core.clock.monotonic()
-      core.inserting += 1
-      return answer.then(
-        (results) => {
-          core.inserting -= 1
-          return insertedNow(draft, live, results[0])
-        },
-        (error: Error) => insertAgain(draft, live, record, startedMs, error),
-      )
-    }
-    return insertedNow(draft, live, answer[0])
+  }
+
+  // Apart, so that a store that answers at once costs no closure.
+  function insertedLater(
+    draft: DraftRecord,
+    live: LiveTask,
+    record: NewRecord,
+    answer: Promise<readonly InsertResult[]>,
+  ): Promise<TaskHandle> {
+    const startedMs = core.clock.monotonic()
+    core.inserting += 1
+    return answer.then(
+      (results) => {
+        core.inserting -= 1
+        return insertedNow(draft, live, results[0])
+      },
+      (error: Error) => insertAgain(draft, live, record, startedMs, error),
+    )
   }
 
   function insertAgain(
@@ -82,7 +95,8 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
     return new Promise((resolve, reject) => {
       const make = (now: number, nowMs: number): NewRecord => {
         startedMs = nowMs
-        ;({ live, record } = place(draft, carrier, true, Math.max(now, draft.state.dueAt)))
+        live = place(draft, carrier, true, Math.max(now, draft.state.dueAt))
+        record = recordOf(draft, live)
         return record
       }
       const failed = (error: Error): void =>
@@ -123,9 +137,8 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
     if (core.phase === 'closed') throw new ExecutorClosedError('enqueue')
     // Those that came before have the first choice of slots.
     if (core.turnWrites.isPending) core.turnWrites.before('insert')
-    const placed = drafts.map((draft) => place(draft, carrier, drafts.length === 1))
-    const lives = placed.map(({ live }) => live)
-    const records = placed.map(({ record }) => record)
+    const lives = drafts.map((draft) => place(draft, carrier, drafts.length === 1))
+    const records = drafts.map((draft, index) => recordOf(draft, lives[index] as LiveTask))
     const startedMs = core.clock.monotonic()
     const policy = policyOf(drafts)
     const answer = call(records)
@@ -247,8 +260,8 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
     carrier: Record<string, string> | undefined,
     mayStart: boolean,
     now: number = draft.state.dueAt,
-  ): { live: LiveTask; record: NewRecord } {
-    const { registered, options, key, mayRetryAgain } = draft
+  ): LiveTask {
+    const { registered, options } = draft
     const spec = withCarrier(draft.spec, carrier)
     const live = new LiveTask(
       registered,
@@ -277,11 +290,7 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
         if (!core.window.admit(live)) live.state = { ...draft.state, owner: null }
       }
     }
-    const { isFresh } = draft
-    return {
-      live,
-      record: { spec, state: live.state, key, mayRetryAgain, isFresh, isOwnId: isFresh },
-    }
+    return live
   }
 
   /** On its way to the store without a slot: to memory, or, without an owner, to the store alone. */
@@ -350,6 +359,10 @@ export function createInsertion(core: Core, attempts: Attempts): Insertion {
   }
 
   return { insertNow, insert }
+}
+
+function recordOf({ key, mayRetryAgain, isFresh }: DraftRecord, live: LiveTask): NewRecord {
+  return { spec: live.spec, state: live.state, key, mayRetryAgain, isFresh, isOwnId: isFresh }
 }
 
 /** As it is inserted again: the store may have it by now. */

@@ -1,5 +1,6 @@
 /** Calls to the store: inside `runInternal` hooks, with a deadline, repeated where an answer is needed. */
 
+import type { Backend, StatePatch, WriteResult } from '../backends/backend.ts'
 import type { InternalOperation } from '../observers/observer.ts'
 import { BackendUnavailableError } from '../task/errors.ts'
 import { runInternal } from './around.ts'
@@ -49,6 +50,44 @@ export function callUntilAnswered<T>(
     const reason = asBackendError(core, operation, error)
     return repeatUntilAnswered(core, internal, operation, call, reason, isMoot)
   }
+}
+
+/** As `callUntilAnswered`, for the state of one record: in memory each task passes here, without a closure or a promise. */
+export function writeState(core: Core, patch: StatePatch): WriteResult | Promise<WriteResult> {
+  const patches = [patch]
+  if (core.around.runInternal.length > 0 || core.turnWrites.isPending)
+    return firstOf(callUntilAnswered(core, 'persist', 'update', updateOf(core, patches)))
+  try {
+    const answer = core.backend.update(patches)
+    if (answer instanceof Promise) return writtenLater(core, patches, answer)
+    if (!core.tally.isStoreThere) core.tally.noteAnswer('update')
+    return answer[0] as WriteResult
+  } catch (error) {
+    core.tally.storeFailed()
+    const reason = asBackendError(core, 'update', error)
+    const call = updateOf(core, patches)
+    return firstOf(repeatUntilAnswered(core, 'persist', 'update', call, reason))
+  }
+}
+
+function writtenLater(
+  core: Core,
+  patches: readonly StatePatch[],
+  answer: Promise<readonly WriteResult[]>,
+): WriteResult | Promise<WriteResult> {
+  const call = updateOf(core, patches)
+  return firstOf(untilAnswered(core, 'persist', 'update', call, core.isClosed, answer))
+}
+
+function updateOf(core: Core, patches: readonly StatePatch[]): () => ReturnType<Backend['update']> {
+  return () => core.backend.update(patches)
+}
+
+function firstOf(
+  answer: readonly WriteResult[] | Promise<readonly WriteResult[]>,
+): WriteResult | Promise<WriteResult> {
+  if (answer instanceof Promise) return answer.then((results) => results[0] as WriteResult)
+  return answer[0] as WriteResult
 }
 
 // Apart, so that a store that answers at once costs no closure.

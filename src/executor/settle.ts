@@ -11,6 +11,7 @@ import type { FailureReason } from '../task/outcome.ts'
 import type { Core } from './core.ts'
 import { announceDone, type LiveTask } from './live-task.ts'
 import type { LogStore } from './log-store.ts'
+import { writeState } from './persist.ts'
 import { noteOffset, wallDrift } from './wall-drift.ts'
 import { requestOf } from './watch.ts'
 
@@ -25,10 +26,12 @@ export interface SettleFacts {
 
 export const NO_FACTS: SettleFacts = {}
 
+/** Told when a state is written; `isOurs` is false when the record turned out to be somebody else's (`live.isLost`). */
+export type Settled = (isOurs: boolean, live: LiveTask) => void
+
 /**
- * Writes `next` for a task that this executor owns, publishes what it means, and calls `then`: with true after
- * the write, with false when the record turned out to be somebody else's (`live.isLost`). In the caller's turn when the
- * store answers at once. The write is repeated until the store answers.
+ * Writes `next` for a task that this executor owns, publishes what it means, and calls `then`. In the caller's
+ * turn when the store answers at once. The write is repeated until the store answers.
  */
 export function settle(
   core: Core,
@@ -36,7 +39,7 @@ export function settle(
   live: LiveTask,
   next: TaskState,
   facts: SettleFacts,
-  then: (isOurs: boolean) => void,
+  then: Settled,
 ): void {
   logStore.flush(live)
   live.isSettling = true
@@ -48,26 +51,40 @@ function writeEnd(
   live: LiveTask,
   next: TaskState,
   facts: SettleFacts,
-  then: (isOurs: boolean) => void,
+  then: Settled,
 ): void {
   if (next.status === 'retrying') noteOffset(core, live)
   // One that is given up until its retry would not hear of a cancel before.
   const unlessCancelled = next.status === 'retrying' && next.owner === null
   const patch = patchOf(core, live, next, live.state.fence, unlessCancelled)
-  core.turnWrites.update(
-    patch,
-    false,
-    (result) => {
-      if (result === 'ok') measure(core, live, next)
-      settled(core, live, next, facts, result, then)
-    },
-    // Only when closing gave up on the store: the record stays ours in the store, and is recovered from there.
-    () => {
-      live.isSettling = false
-      live.isLost = true
-      then(false)
-    },
-  )
+  const answer = core.backend.capabilities.durable === 'none' ? writeState(core, patch) : undefined
+  if (answer === undefined || answer instanceof Promise)
+    writtenLater(core, live, next, facts, then, patch, answer)
+  else settled(core, live, next, facts, answer, then)
+}
+
+// Apart, so that a store that answers at once costs no closure.
+function writtenLater(
+  core: Core,
+  live: LiveTask,
+  next: TaskState,
+  facts: SettleFacts,
+  then: Settled,
+  patch: StatePatch,
+  answer: Promise<WriteResult> | undefined,
+): void {
+  const answered = (result: WriteResult): void => {
+    if (result === 'ok') measure(core, live, next)
+    settled(core, live, next, facts, result, then)
+  }
+  // Only when closing gave up on the store: the record stays ours in the store, and is recovered from there.
+  const gaveUp = (): void => {
+    live.isSettling = false
+    live.isLost = true
+    then(false, live)
+  }
+  if (answer === undefined) core.turnWrites.update(patch, false, answered, gaveUp)
+  else answer.then(answered, gaveUp)
 }
 
 /** How long the end of an attempt was on its way to the store. */
@@ -105,8 +122,30 @@ function settled(
   live: LiveTask,
   next: TaskState,
   facts: SettleFacts,
-  result: WriteResult | undefined,
-  then: (isOurs: boolean) => void,
+  result: WriteResult,
+  then: Settled,
+): void {
+  if (result !== 'ok') {
+    refused(core, live, next, facts, result, then)
+    return
+  }
+  live.startBehind = undefined
+  live.isSettling = false
+  const { status: from } = live.state
+  live.state = next
+  live.dueAt = next.status === 'retrying' ? next.dueAt + wallDrift(core, live) : next.dueAt
+  core.tally.settled(live, from)
+  publishState(core, live, from === 'running', facts)
+  then(true, live)
+}
+
+function refused(
+  core: Core,
+  live: LiveTask,
+  next: TaskState,
+  facts: SettleFacts,
+  result: WriteResult,
+  then: Settled,
 ): void {
   if (result === 'cancelled') {
     // It stays here, and is cancelled when it is about to be placed.
@@ -116,24 +155,15 @@ function settled(
     })
     return
   }
-  if (result !== 'ok' && live.startBehind !== undefined && !live.isLost) {
+  if (live.startBehind !== undefined && !live.isLost) {
     // It overtook its own start, whose write is still being repeated: the store knew only the fence before it.
     live.startBehind.onOver = () => writeEnd(core, live, next, facts, then)
     return
   }
   live.startBehind = undefined
   live.isSettling = false
-  if (result !== 'ok') {
-    lose(core, live)
-    then(false)
-    return
-  }
-  const { status: from } = live.state
-  live.state = next
-  live.dueAt = next.status === 'retrying' ? next.dueAt + wallDrift(core, live) : next.dueAt
-  core.tally.settled(live, from)
-  publishState(core, live, from === 'running', facts)
-  then(true)
+  lose(core, live)
+  then(false, live)
 }
 
 /** The record belongs to somebody else now: what happens here counts no more. */
