@@ -92,6 +92,9 @@ export function createBus(
   let routes = new Map<EventType, Route>()
   // The one of `task.log`: most events are lines.
   let lineRoute: Route | undefined
+  // The one of the latest other type: they come in runs.
+  let latestType: EventType | undefined
+  let latestRoute: Route | undefined
   let listeners: readonly BusListener[] = []
   let delivering = false
   let closed = false
@@ -100,6 +103,7 @@ export function createBus(
 
   function reroute(): void {
     routes = new Map()
+    latestType = undefined
     for (const type of TYPES) {
       const list = closed ? [] : listeners.filter((listener) => mayWant(listener, type))
       const receivers = list.map((listener) => ({ listener, takesAll: takesAll(listener, type) }))
@@ -119,7 +123,11 @@ export function createBus(
 
   function deliver(event: PlainsightEvent, except: BusListener | undefined): void {
     const { type } = event
-    const route = type === 'task.log' ? lineRoute : routes.get(type)
+    if (type !== 'task.log' && type !== latestType) {
+      latestType = type
+      latestRoute = routes.get(type)
+    }
+    const route = type === 'task.log' ? lineRoute : latestRoute
     if (route === undefined) return
     if (marks !== undefined) {
       if (!marks.isQuick) {
