@@ -11,6 +11,7 @@ interface Held {
 }
 
 export interface Keys {
+  isEmpty(): boolean
   /** What stands in the way of holding `key` at `now`, if anything does. */
   conflict(name: string, key: RecordKey, now: number): InsertResult | undefined
   hold(name: string, key: RecordKey, id: string): void
@@ -30,6 +31,7 @@ export function createKeys(isKept: (id: string) => boolean): Keys {
   const indexOf = (name: string, key: string): string => `${name} ${key}`
 
   return {
+    isEmpty: () => held.size === 0,
     conflict(name, key, now) {
       const holder = held.get(indexOf(name, key.key))
       if (holder === undefined || holder.id === key.takeOverFrom) return undefined

@@ -63,7 +63,8 @@ export class RowTable {
     return this.#byId.get(id)
   }
 
-  delete({ position, spec }: Row): void {
+  delete(row: Row): void {
+    const { position } = row
     if (this.at(position) === undefined) return
     this.size -= 1
     if (position < this.#first) {
@@ -74,7 +75,7 @@ export class RowTable {
       if (position === this.#first) this.#skipGone()
     }
     if (this.#byId === undefined) return
-    this.#byId.delete(spec.id)
+    this.#byId.delete(row.spec.id)
     this.#deletions += 1
     // A Map that loses as many as it gains moves to a new table now and then, and the old ones chain to the new. A fresh Map
     // has no past.
@@ -129,5 +130,5 @@ export class RowTable {
 }
 
 function emptyRing(length: number): (Row | undefined)[] {
-  return Array.from({ length }, () => undefined)
+  return Array.from<Row | undefined>({ length })
 }
