@@ -29,16 +29,8 @@ export type Cell = { -readonly [Name in keyof WorkTotals]: number } & {
   overrunning: number
 }
 
-/** Calls of a store that change nothing. */
-const READING: ReadonlySet<string> = new Set([
-  'countUnknown',
-  'countByStatus',
-  'deadOwners',
-  'get',
-  'list',
-  'logs',
-  'owned',
-])
+/** Calls that always write. Others read, or find nothing to write and are answered by a store that refuses to. */
+const WRITING: ReadonlySet<string> = new Set(['append', 'beat', 'insert', 'open', 'update'])
 /** Queues can be named by the call, after customers for instance: what goes beyond so many cells is counted together. */
 const MAX_CELLS = 10_000
 /** The queue and the task name of what has no cell of its own. */
@@ -53,7 +45,7 @@ export class Tally {
   readonly settle: Latency = new Latency()
   /** Calls that the store rejected or did not answer in time. */
   storeErrors = 0
-  /** Whether the store does the work: false from the first call that fails until the next write or claim is answered. */
+  /** Whether the store does the work: false from the first call that fails until the next write is answered. */
   isStoreThere = true
   /** Of the monotonic clock: when the store last answered a call that took its time. */
   answeredAtMs = 0
@@ -119,9 +111,9 @@ export class Tally {
     else if (operation === 'claim') this.claim.add(nowMs - sinceMs, nowMs)
   }
 
-  /** A store that can be read may still refuse to write, as a full disk or a replica does: reading proves nothing. */
+  /** A store that can be read may still refuse to write, as a full disk or a replica does: only writing proves it. */
   noteAnswer(operation: string): void {
-    if (!READING.has(operation)) this.isStoreThere = true
+    if (WRITING.has(operation)) this.isStoreThere = true
   }
 
   storeFailed(): void {

@@ -103,6 +103,10 @@ export function createUpkeep(core: Core, lease: Lease, grants: Grants): Upkeep {
     recover,
     begin() {
       every(BEAT_MS, 'beat', lease.beat, BEAT_RETRY_MS)
+      // Where nothing has to be written, nothing else would tell that the store is there again.
+      every(POLL_MS, 'beat', async () => {
+        if (!core.tally.isStoreThere) await lease.beat()
+      })
       sweeper.begin()
       every(POLL_MS, 'owned', grants.hearOfUnheard)
       if (!core.options.work) return

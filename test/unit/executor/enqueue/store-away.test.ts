@@ -147,4 +147,24 @@ describe('stats().ready', () => {
     await clock.advance(6_000)
     expect(executor.stats().ready).toBe(true)
   })
+  test('stays false while writes are refused, and calls that have nothing to write are answered', async () => {
+    const clock = manualClock()
+    let isReadOnly = false
+    const writing = new Set(['insert', 'update', 'append', 'beat'])
+    const backend = faultyBackend(memoryBackend(), ({ method }) =>
+      isReadOnly && writing.has(method) ? 'failBefore' : undefined,
+    )
+    const { executor } = recorded({ tasks: [task], backend, clock })
+    await executor.start()
+    isReadOnly = true
+    await expect(executor.enqueue(task, undefined, { enqueueRetry: false })).rejects.toThrow()
+    for (let seconds = 0; seconds < 12; seconds++) {
+      expect(executor.stats().ready, `after ${seconds} s`).toBe(false)
+      // Claims that find nothing among them.
+      await clock.advance(1_000)
+    }
+    isReadOnly = false
+    await clock.advance(1_000)
+    expect(executor.stats().ready).toBe(true)
+  })
 })
