@@ -217,10 +217,14 @@ export const engineCases: readonly EngineCase[] = [
       const free = task('free', () => body('free'))
       const limited = task('limited', () => body('limited'), {}, 2)
       const { executor } = create([free, limited], 4)
+      await executor.start()
+      // However long a store takes to accept one, all of them are there at once.
+      executor.pause()
       for (let round = 0; round < 10; round++) {
         await executor.enqueue(limited)
         await executor.enqueue(free)
       }
+      executor.resume()
       await executor.drain()
       assert.deepEqual([most.get('all'), most.get('limited')], [4, 2])
       assert.equal(executor.stats().running, 0)
