@@ -1,7 +1,7 @@
 /** `consumeEvents`: the events of a Redis stream, shared by the consumers of a group, each of which says what it has done. */
 
 import { durationMs, type Duration } from '../../task/duration.ts'
-import { InvalidOptionsError } from '../../task/errors.ts'
+import { InvalidOptionsError, type BackendUnavailableError } from '../../task/errors.ts'
 import { readOptions } from '../observer-options.ts'
 import { readEntry } from '../stream/entry.ts'
 import type { StreamItem } from '../stream/item.ts'
@@ -80,7 +80,7 @@ export function consumeEvents(
   return consume({
     ...settings,
     isAuto: ack === 'auto',
-    openAcks: () => acknowledgements(client, stream, group, WHERE, settings.onError),
+    openAcks: (onError) => acknowledgements(client, stream, group, WHERE, onError),
     open: (isHeld) =>
       consumerGroup({ client, stream, group, consumer, begin, minIdleMs, isHeld, where: WHERE }),
   })
@@ -88,14 +88,22 @@ export function consumeEvents(
 
 interface Consuming extends Omit<ReturnType<typeof readSettings>, 'from'> {
   readonly isAuto: boolean
-  readonly openAcks: () => Acknowledgements
+  readonly openAcks: (onError: (error: BackendUnavailableError) => void) => Acknowledgements
   readonly open: (isHeld: (id: string) => boolean) => ConsumerGroup
 }
 
 async function* consume(settings: Consuming): AsyncGenerator<ConsumedItem, void, undefined> {
-  const { isAuto, filter, signal } = settings
+  const { isAuto, filter, signal, onError } = settings
   if (isAborted(signal)) return
-  const acks = settings.openAcks()
+  /** By `onError`, while nobody was there to hear of it. */
+  const thrown: unknown[] = []
+  const acks = settings.openAcks((failure) => {
+    try {
+      onError?.(failure)
+    } catch (error) {
+      thrown.push(error)
+    }
+  })
   /** Given out, and not yet acknowledged in full. */
   const open = new Set<string>()
   const group = settings.open((id) => open.has(id) || acks.has(id))
@@ -116,6 +124,7 @@ async function* consume(settings: Consuming): AsyncGenerator<ConsumedItem, void,
   try {
     const call = patiently(settings)
     for (;;) {
+      if (thrown.length > 0) throw thrown[0]
       for (const entry of await call(() => group.next())) {
         const { id, deliveries } = entry
         let left = 1

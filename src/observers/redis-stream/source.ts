@@ -5,7 +5,8 @@ import type { EntrySource, RawEntry } from '../stream/read.ts'
 import { openPlace, type OpenPlace } from './place.ts'
 import { ENTRY_FIELD } from './sink.ts'
 
-export const ENTRY_ID: RegExp = /^\d{1,20}-\d{1,20}$/
+/** Each number has 64 bits in Redis, which refuses more. */
+export const ENTRY_ID: RegExp = /^\d{1,19}-\d{1,19}$/
 
 /** What Redis calls the oldest entry that is left, and what comes from now on. */
 export const ENTRY_WORDS = { '0': 'start', '0-0': 'start', $: 'now' } as const

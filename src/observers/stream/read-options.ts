@@ -15,7 +15,7 @@ export interface ReadOptions extends EventFilterOptions {
   readonly from?: 'now' | 'start' | (string & {}) | undefined
   /** Ends the loop, without an error. */
   readonly signal?: AbortSignal | undefined
-  /** Told of each failed call, which is made again for as long as it takes. Must not throw. */
+  /** Told of each failed call, which is made again for as long as it takes. What it throws ends the loop. */
   readonly onError?: ((error: BackendUnavailableError) => void) | undefined
 }
 

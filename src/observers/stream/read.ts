@@ -203,8 +203,12 @@ async function missingSince(
     const index = Math.min(resumed.index, 999_999_999)
     return gapItem(itemId(resumed.entry, index), 'trimmed', undefined, undefined)
   }
-  if (source.order(first, resumed.entry) <= 0) return undefined
-  return gapItem(itemId(first, -1), 'trimmed', undefined, undefined)
+  if (source.order(first, resumed.entry) > 0) {
+    return gapItem(itemId(first, -1), 'trimmed', undefined, undefined)
+  }
+  // It alone is gone, and some of it may not have been read.
+  const isInMiddle = resumed.index !== Infinity && next !== undefined
+  return isInMiddle ? gapItem(itemId(next, -1), 'lost', undefined, undefined) : undefined
 }
 
 async function missingReason(source: EntrySource, position: string): Promise<'trimmed' | 'lost'> {

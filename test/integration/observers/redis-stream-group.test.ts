@@ -141,6 +141,30 @@ describe('consumeEvents', () => {
     expect(seen.toSorted((a, b) => a - b)).toEqual(upTo(10))
   }, 20_000)
 
+  it('ends with what onError throws, whichever call it is told of', async () => {
+    await write(20)
+    const server = new URL(await redisUrl())
+    const rights = ['on', '>pw', '~*', '&*', '+@all', '-xack']
+    await client.call('ACL', 'SETUSER', stream, ...rights)
+    const items = consume({
+      client: {
+        host: server.hostname,
+        port: Number(server.port),
+        username: stream,
+        password: 'pw',
+      },
+      onError: (error) => {
+        throw new Error(`not heard: ${error.operation}`)
+      },
+    })
+    await expect(
+      (async () => {
+        for await (const item of items) expect(item.type).toBe('event')
+      })(),
+    ).rejects.toThrow('not heard: acknowledge events')
+    await client.call('ACL', 'DELUSER', stream)
+  })
+
   it('tells onError that it may not acknowledge', async () => {
     await write(10)
     const user = `${stream}-user`

@@ -221,6 +221,22 @@ describe('readEvents', () => {
     expect(shortly(await take(read({ from: gap?.id ?? '' }), 1))).toEqual([51])
   })
 
+  it('says when the entry in whose middle it should go on has been deleted, and no other', async () => {
+    const observer = observe()
+    for (const seq of upTo(150)) observer.onEvent(logEvent(seq))
+    await observer.close()
+    const items = await take(read(), 150)
+    const [entry = ''] = items[60]?.id.split(':') ?? []
+    await client.xdel(stream, entry)
+    const [gap, ...rest] = await take(read({ from: items[60]?.id ?? '' }), 51)
+    expect(gap).toMatchObject({ type: 'gap', reason: 'lost', count: undefined })
+    expect(shortly(rest)).toEqual(upTo(50, 101))
+    // After all of an entry nothing is missing.
+    expect(shortly(await take(read({ from: entry }), 50))).toEqual(upTo(50, 101))
+    const resumed = await take(read({ from: gap?.id ?? '' }), 50)
+    expect(shortly(resumed)).toEqual(upTo(50, 101))
+  })
+
   it('says what somebody else has deleted', async () => {
     const observer = observe()
     for (const seq of upTo(150)) observer.onEvent(logEvent(seq))
@@ -335,6 +351,7 @@ describe('readEvents', () => {
     ['a stream with a lonely brace', { stream: 'a{b' }, 'stream'],
     ['a wrong from', { from: 'yesterday' }, 'from'],
     ['an id of another kind', { from: '7:1' }, 'from'],
+    ['an id that no entry can have', { from: '18446744073709551616-0' }, 'from'],
     ['an unknown level', { minLevel: 'loud' }, 'minLevel'],
     ['an unknown type', { types: ['task.gone'] }, 'types'],
     ['a tag that is no string', { tags: { a: 1 } }, 'tags'],
