@@ -13,7 +13,7 @@ const PING_MS = 5_000
 /** Calls `changed` for each message but those of `sender`, and when messages may have been missed. */
 export function listenForWork(
   connection: RedisConnection,
-  prefix: string,
+  base: string,
   sender: string,
   changed: () => void,
 ): FreeWork {
@@ -24,7 +24,7 @@ export function listenForWork(
   })
   let wasThere = false
   client.on('ready', () => {
-    client.subscribe(freeChannel(prefix)).then(
+    client.subscribe(freeChannel(base)).then(
       () => {
         if (wasThere) changed()
         wasThere = true

@@ -12,13 +12,13 @@ export interface RedisBackendOptions {
   readonly client: RedisSource
   /**
    * What every key begins with, in braces, so that a cluster keeps them together: 1 to 100 of letters, digits and `_.:-`.
-   * Default `plainsight`. Executors with the same prefix work on the same records.
+   * Default `plainsight`. Executors with the same prefix work on the same records. A `keyPrefix` of the client comes before
+   * it: `app:{plainsight}:…`.
    */
   readonly prefix?: string | undefined
   /**
-   * What happens when Redis keeps nothing on its disk, or may lose seconds of answered writes with its machine: `'warn'`
-   * (default) reports it once as `backend.error` with code `not_durable`, `'required'` refuses to open with that reason,
-   * `'ignore'` says nothing.
+   * What happens when Redis is not set up to log each change on its disk (`appendonly yes`): `'warn'` (default) reports it
+   * once as `backend.error` with code `not_durable`, `'required'` refuses to open with that reason, `'ignore'` says nothing.
    */
   readonly durability?: 'warn' | 'required' | 'ignore' | undefined
 }

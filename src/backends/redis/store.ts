@@ -8,7 +8,7 @@ import { refusal, unavailable } from './failure.ts'
 import { listenForWork } from './free-work.ts'
 import { createGroupQueue, type GroupQueue } from './group-queue.ts'
 import { WHERE, type RedisSettings } from './options.ts'
-import { metaKey } from './schema.ts'
+import { keyBase, metaKey } from './schema.ts'
 
 export interface Store {
   readonly queue: GroupQueue
@@ -36,8 +36,7 @@ export async function openStore(
   const sender = randomBytes(6).toString('hex')
   const connection = connectRedis(settings.client, WHERE, { connectionName: 'plainsight' })
   const { place } = connection
-  // What the caller's client puts before its keys belongs before ours.
-  const prefix = `${connection.keyPrefix}${settings.prefix}`
+  const base = keyBase(connection.keyPrefix, settings.prefix)
   try {
     await connection.ready(READY_MS)
     await checkServer(connection, settings.durability, warn)
@@ -46,8 +45,8 @@ export async function openStore(
     connection.close()
     throw failure
   }
-  const queue = createGroupQueue(connection, metaKey(prefix), sender)
-  const work = listenForWork(connection, prefix, sender, changed)
+  const queue = createGroupQueue(connection, metaKey(base), sender)
+  const work = listenForWork(connection, base, sender, changed)
   const clock = createClockOffset()
 
   return {

@@ -215,6 +215,19 @@ describe('opening', () => {
       expect(error.message).toContain('ACL')
     },
   )
+  test('a user who may only use keys and channels with the prefix of its client can work', async () => {
+    const server = await testServer()
+    const admin = adminOf(server)
+    const rights = ['on', '>pw', '~app:*', 'resetchannels', '&app:*', '+@all']
+    await admin.call('ACL', ['SETUSER', 'ada', ...rights])
+    const client = { port: server.port, username: 'ada', password: 'pw', keyPrefix: 'app:' }
+    const backend = await openBackend({ client })
+    await insertOne(backend, newRecord(null))
+    expect(await backend.claim(A, CLAIM)).toHaveLength(1)
+    const keys = await admin.keys('*')
+    expect(keys.filter((key) => !key.startsWith('app:{plainsight}:'))).toEqual([])
+    await waitFor(async () => String(await admin.pubsub('CHANNELS')) === 'app:{plainsight}:free')
+  })
 })
 
 describe('while it is open', () => {
