@@ -78,6 +78,8 @@ export function createCheckpoints(db: DatabaseSync, settings: SqliteSettings): C
 
   async function start(): Promise<void> {
     phase = 'starting'
+    // In the moment that it takes, commits would do what it is started for.
+    setAutoFrames(BOUND_FRAMES)
     try {
       const started = await startCheckpointWorker(settings)
       started.on('error', () => giveUp())
@@ -85,10 +87,7 @@ export function createCheckpoints(db: DatabaseSync, settings: SqliteSettings): C
       started.on('message', (message: 'ready' | CheckpointAnswer | null) => {
         if (isClosed) return
         if (message !== 'ready') answered(message)
-        else {
-          phase = 'idle'
-          setAutoFrames(BOUND_FRAMES)
-        }
+        else phase = 'idle'
       })
       // Keeps no process alive. After `on`, which would take that back.
       started.unref()
