@@ -24,10 +24,10 @@ export interface Checkpoints {
 const PAGE_BYTES = 4_096
 /** SQLite's default: what holds while there is no thread. */
 const INLINE_FRAMES = 1_000
-/** A log as long as this shall begin anew: 16 MiB. */
-const RESTART_FRAMES = 4_096
-/** From here on commits wait for the thread, and move the log themselves when that does not help: 24 MiB. */
-const BOUND_FRAMES = 6_144
+/** A log as long as this shall begin anew, which commits wait for: 32 MiB. */
+const RESTART_FRAMES = 8_192
+/** From here on commits wait for the thread, and move the log themselves when that does not help: 40 MiB. */
+const BOUND_FRAMES = 10_240
 const BOUND_BYTES = BOUND_FRAMES * PAGE_BYTES
 /** What is not worth a thread: fewer rows than this in a second. */
 const START_ROWS = 1_000

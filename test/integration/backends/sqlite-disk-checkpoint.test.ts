@@ -163,7 +163,7 @@ describe('the checkpoint thread', () => {
     await waitFor(
       async () => {
         await write(1_000)
-        return logBytes() <= 25 * MIB
+        return logBytes() <= 41 * MIB
       },
       { timeout: 20_000, what: 'a shorter log' },
     )
