@@ -35,6 +35,11 @@ const MEANINGS: readonly Meaning[] = [
       'this server has no database of that number; choose another (db), or raise its setting databases',
   },
   {
+    pattern: /^(MOVED|ASK) /,
+    reason: 'cannot_open',
+    advice: 'this is one node of a cluster: give a Cluster of ioredis as client',
+  },
+  {
     pattern: /OOM command not allowed/,
     reason: 'full',
     advice:

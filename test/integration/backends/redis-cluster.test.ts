@@ -99,3 +99,27 @@ test('event streams are written, read and shared through a cluster, and their co
   expect(await child.ended).toMatchObject({ code: 0, stderr: '' })
   expect(child.lines[0]).toMatch(/ 10$/)
 }, 60_000)
+
+test('a client of one node is told that this is a cluster', async () => {
+  const client = await testCluster()
+  const [node] = client.nodes()
+  const url = `redis://127.0.0.1:${node?.options.port}`
+  const refusals: unknown[] = []
+  // Their slots are on all three nodes.
+  for (const name of ['one', 'two', 'three', 'four']) {
+    const refused = (error: unknown): number => refusals.push(error)
+    const backend = redisBackend({ client: url, prefix: name, durability: 'ignore' })
+    await Promise.resolve(backend.open(A)).catch(refused)
+    await backend.close(A)
+    const signal = AbortSignal.timeout(500)
+    const items = readEvents({ client: url, stream: `{${name}}`, from: 'start', signal })
+    await items.next().catch(refused)
+  }
+  expect(refusals.length).toBeGreaterThan(3)
+  for (const refusal of refusals) {
+    expect(refusal).toMatchObject({
+      reason: 'cannot_open',
+      message: expect.stringContaining('give a Cluster of ioredis as client'),
+    })
+  }
+}, 60_000)
