@@ -21,7 +21,7 @@ import { ignoreRejection } from '../task/reading.ts'
 import { CARRIER_LIMITS, stringMap } from '../task/tags.ts'
 import type { Writable } from '../task/writable.ts'
 import type { Core } from './core.ts'
-import { EMPTY_SPEC, firstState, FULL_SPEC } from './blank-record.ts'
+import { EMPTY_SPEC, firstState, FULL_SPEC, sharedTime } from './blank-record.ts'
 import { resolveEnqueueRetry, type EnqueueRetryPolicy } from './enqueue-retry.ts'
 import { inputHash } from './input-hash.ts'
 import { ID_PATTERN } from './options.ts'
@@ -153,7 +153,7 @@ function assemble(
     tags: options.tags,
     headers: options.headers,
     inputJson,
-    createdAt: now,
+    createdAt: sharedTime(now),
     retries: options.retries,
     requeueOnInterrupt: options.requeueOnInterrupt,
     shield: options.shield,
