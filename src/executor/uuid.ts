@@ -1,6 +1,6 @@
 /** UUID version 7 (RFC 9562 §5.7): sorts by time, so that it is cheap as a key. */
 
-const POOL_BYTES = 4_096
+const POOL_BYTES = 16_384
 const DASH = 0x2d
 /** The character codes of the two digits of each byte. */
 const HIGH = new Uint8Array(256)
