@@ -41,7 +41,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   const rows = new RowTable()
   const isStored = (id: string): boolean => rows.get(id) !== undefined
   const keys = createKeys(isStored)
-  const finished = createFinishedRows()
+  const finished = createFinishedRows(rows)
   const unowned = createUnownedRows()
   const cancelling = new Set<Row>()
   const owners = createOwners()
@@ -246,14 +246,14 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       const lists = finished.listsOf(status)
       let removed = 0
       while (removed < limit) {
-        const row = finished.shift(lists, endedBefore, maxFinished)
-        if (row === undefined) break
-        rows.delete(row)
+        const position = finished.shift(lists, endedBefore, maxFinished)
+        if (position === undefined) break
+        // Not looked at for a key that nobody has: it is no longer in the processor's caches.
+        const spec = keys.isEmpty() ? undefined : rows.at(position)?.spec
+        if (spec?.idempotencyKey !== undefined)
+          keys.orphan(spec.name, spec.idempotencyKey, spec.id, now)
+        rows.delete(position)
         removed += 1
-        // Old specs lie in cold memory: not looked at for keys that nobody has.
-        if (keys.isEmpty()) continue
-        const { name, id, idempotencyKey } = row.spec
-        if (idempotencyKey !== undefined) keys.orphan(name, idempotencyKey, id, now)
       }
       return removed
     },

@@ -1,28 +1,35 @@
-/** Finished rows in the order in which they ended: lists through the rows themselves, so that an end allocates nothing. */
+/**
+ * Finished rows in the order in which they ended, by their positions: what goes was last touched a thousand tasks ago, and
+ * is let go of without being read again.
+ */
 
 import { isTerminal, STATUSES, type Status } from '../../task/status.ts'
 import type { Row } from './row.ts'
+import type { RowTable } from './table.ts'
 
 export interface FinishedRows {
   add(row: Row): void
   /** Those that ended with one of these statuses. */
   listsOf(statuses: readonly Status[]): readonly FinishedList[]
   /**
-   * Takes out the first row of these lists, if it ended before `endedBefore`, or if there are more than `maxFinished` of
-   * them.
+   * Takes out the position of the first row of these lists, if it ended before `endedBefore`, or if there are more than
+   * `maxFinished` of them.
    */
-  shift(lists: readonly FinishedList[], endedBefore: number, maxFinished: number): Row | undefined
+  shift(
+    lists: readonly FinishedList[],
+    endedBefore: number,
+    maxFinished: number,
+  ): number | undefined
 }
 
-/** Those of one status. */
+/** Those of one status: the positions from `head` on. */
 export interface FinishedList {
   readonly status: Status
-  first: Row | undefined
-  last: Row | undefined
-  size: number
+  positions: number[]
+  head: number
 }
 
-export function createFinishedRows(): FinishedRows {
+export function createFinishedRows(rows: RowTable): FinishedRows {
   const succeeded = newList('succeeded')
   const lists = [succeeded]
   for (const status of STATUSES) {
@@ -35,66 +42,52 @@ export function createFinishedRows(): FinishedRows {
     return lists.find((list) => list.status === status) as FinishedList
   }
 
+  function endOf(position: number): number {
+    return rows.at(position)?.state.endedAt ?? 0
+  }
+
+  function endedFirst(a: number, b: number): boolean {
+    const [endOfA, endOfB] = [endOf(a), endOf(b)]
+    return endOfA === endOfB ? a < b : endOfA < endOfB
+  }
+
   return {
-    add(row) {
-      const list = listOf(row.state.status)
-      const { first, last } = list
-      list.size += 1
-      if (first === undefined || last === undefined) {
-        list.first = list.last = row
-      } else if (endOf(last) <= endOf(row)) {
-        last.nextFinished = row
-        list.last = row
-      } else {
-        list.first = insertSorted(first, row)
-      }
+    add({ position, state }) {
+      const { positions, head } = listOf(state.status)
+      const endedAt = state.endedAt ?? 0
+      let index = positions.length
+      // Further back only when the clock was set back.
+      while (index > head && endOf(positions[index - 1] as number) > endedAt) index -= 1
+      if (index === positions.length) positions.push(position)
+      else positions.splice(index, 0, position)
     },
     listsOf: (statuses) => lists.filter(({ status }) => statuses.includes(status)),
     shift(from, endedBefore, maxFinished) {
       let size = 0
       let oldest: FinishedList | undefined
       for (const list of from) {
-        if (list.first === undefined) continue
-        size += list.size
-        if (oldest?.first === undefined || endedFirst(list.first, oldest.first)) oldest = list
+        const own = list.positions.length - list.head
+        if (own === 0) continue
+        size += own
+        if (oldest === undefined || endedFirst(firstOf(list), firstOf(oldest))) oldest = list
       }
-      const row = oldest?.first
-      if (oldest === undefined || row === undefined) return undefined
-      if (size <= maxFinished && endOf(row) >= endedBefore) return undefined
-      oldest.first = row.nextFinished
-      if (oldest.first === undefined) oldest.last = undefined
-      // A dead old row that points at a young one would carry it, and all after it, into the old generation.
-      row.nextFinished = undefined
-      oldest.size -= 1
-      return row
+      if (oldest === undefined) return undefined
+      const position = firstOf(oldest)
+      if (size <= maxFinished && endOf(position) >= endedBefore) return undefined
+      oldest.head += 1
+      if (oldest.head > 1_024 && oldest.head * 2 > oldest.positions.length) {
+        oldest.positions = oldest.positions.slice(oldest.head)
+        oldest.head = 0
+      }
+      return position
     },
   }
 }
 
 function newList(status: Status): FinishedList {
-  return { status, first: undefined, last: undefined, size: 0 }
+  return { status, positions: [], head: 0 }
 }
 
-function endOf(row: Row): number {
-  return row.state.endedAt ?? 0
-}
-
-function endedFirst(a: Row, b: Row): boolean {
-  return endOf(a) === endOf(b) ? a.position < b.position : endOf(a) < endOf(b)
-}
-
-/** The clock went back: the row belongs somewhere before the last one. */
-function insertSorted(first: Row, row: Row): Row {
-  if (endOf(row) < endOf(first)) {
-    row.nextFinished = first
-    return row
-  }
-  let before = first
-  for (let next = before.nextFinished; next !== undefined; next = before.nextFinished) {
-    if (endOf(row) < endOf(next)) break
-    before = next
-  }
-  row.nextFinished = before.nextFinished
-  before.nextFinished = row
-  return first
+function firstOf({ positions, head }: FinishedList): number {
+  return positions[head] as number
 }

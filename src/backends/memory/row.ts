@@ -1,4 +1,4 @@
-/** One record as the memory backend holds it: four words for the common case, the rest only where there is one. */
+/** One record as the memory backend holds it: three words for the common case, the rest only where there is one. */
 
 import type {
   CancelRequest,
@@ -16,8 +16,6 @@ export class Row {
   readonly position: number
   readonly spec: TaskSpec
   state: TaskState
-  /** The next of the finished rows, in the order in which they ended. */
-  nextFinished: Row | undefined = undefined
   extras: RowExtras | undefined = undefined
 
   constructor(position: number, spec: TaskSpec, state: TaskState) {

@@ -63,9 +63,9 @@ export class RowTable {
     return this.#byId.get(id)
   }
 
-  delete(row: Row): void {
-    const { position } = row
-    if (this.at(position) === undefined) return
+  delete(position: number): void {
+    const row = this.at(position)
+    if (row === undefined) return
     this.size -= 1
     if (position < this.#first) {
       this.#old.delete(position)
