@@ -15,6 +15,7 @@ import type { Decision, Ending } from './decision.ts'
 import { createEndings, type Endings } from './endings.ts'
 import { announceStarted, type LiveTask, type StartBehind } from './live-task.ts'
 import type { LogStore } from './log-store.ts'
+import { writeState } from './persist.ts'
 import { AttemptOperation } from './run-operation.ts'
 import { RunningAttempt } from './running-attempt.ts'
 import { forget, lose, NO_FACTS, patchOf, settle } from './settle.ts'
@@ -78,12 +79,22 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
       return
     }
     live.startingAtMs = sinceMs
-    core.turnWrites.update(
-      patch,
-      true,
-      (result) => started(live, next, result),
-      () => started(live, next, 'stale'),
-    )
+    const answer = answersAtOnce ? writeState(core, patch) : undefined
+    if (answer === undefined || answer instanceof Promise) startLater(live, next, patch, answer)
+    else started(live, next, answer)
+  }
+
+  // Apart, so that a store that answers at once costs no closure.
+  function startLater(
+    live: LiveTask,
+    next: TaskState,
+    patch: StatePatch,
+    answer: Promise<WriteResult> | undefined,
+  ): void {
+    const answered = (result: WriteResult): void => started(live, next, result)
+    const gaveUp = (): void => started(live, next, 'stale')
+    if (answer === undefined) core.turnWrites.update(patch, true, answered, gaveUp)
+    else answer.then(answered, gaveUp)
   }
 
   /**

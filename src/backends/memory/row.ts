@@ -1,4 +1,4 @@
-/** One record as the memory backend holds it: three words for the common case, the rest only where there is one. */
+/** One record as the memory backend holds it: four words for the common case, the rest only where there is one. */
 
 import type {
   CancelRequest,
