@@ -68,6 +68,9 @@ export function stringifyStrict(value: unknown, what: string): string | undefine
   }
 }
 
+// In a loop over the keys V8 leaves this call out, but not `Object.hasOwn`.
+const { hasOwnProperty: hasOwn } = Object.prototype
+
 /** An object with more properties is not worth a quick look. */
 const MAX_FLAT = 32
 
@@ -95,12 +98,12 @@ export function copyFlat(object: object, room: number): Record<string, Json> | u
   const copy: Record<string, Json> = {}
   let count = 0
   let left = room
-  let last: string | undefined
   for (const key in object) {
     const item = (object as Record<string, unknown>)[key]
     left -= key.length
-    // Assigned, `__proto__` would be the prototype.
-    if (++count > MAX_FLAT || left < 0 || key === '__proto__') return undefined
+    // Assigned, `__proto__` would be the prototype; an inherited property is none to JSON.
+    if (++count > MAX_FLAT || left < 0 || key === '__proto__' || !hasOwn.call(object, key))
+      return undefined
     if (typeof item === 'number') {
       if (!Number.isFinite(item)) return undefined
       // As in JSON, which has no -0.
@@ -113,10 +116,8 @@ export function copyFlat(object: object, room: number): Record<string, Json> | u
     } else if (item !== undefined) {
       return undefined
     }
-    last = key
   }
-  // Inherited properties are none to JSON. They come after the own ones: if the last is own, all are.
-  return left >= 0 && (last === undefined || Object.hasOwn(object, last)) ? copy : undefined
+  return left >= 0 ? copy : undefined
 }
 
 /** A copy of `value` through JSON; `value` itself when JSON would change it. */
