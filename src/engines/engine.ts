@@ -26,6 +26,8 @@ export interface EngineItem {
   readonly position: number
   /** Epoch milliseconds; not before. */
   readonly dueAt: number
+  /** Whether it is known to be due: then nobody need ask the clock. */
+  readonly isDue?: boolean
   /** Whether the process shall wait for this item although it is not due. */
   readonly keepAlive: boolean
   /**

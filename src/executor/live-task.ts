@@ -117,6 +117,11 @@ export class LiveTask implements EngineItem, EventTask {
     return this.state.crashes >= MAX_CRASHES
   }
 
+  /** Pending is due, whatever the clock of who wrote it said. */
+  get isDue(): boolean {
+    return this.state.status === 'pending'
+  }
+
   get dueAt(): number {
     return this.#rare?.dueAt ?? this.state.dueAt
   }

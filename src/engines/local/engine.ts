@@ -206,7 +206,7 @@ export function localEngine<Item extends EngineItem = EngineItem>(): Engine<Item
     },
     add(item) {
       if (stopped) return
-      const delayMs = item.dueAt - host.clock.now()
+      const delayMs = item.isDue === true ? 0 : item.dueAt - host.clock.now()
       const isSoon = delayMs <= AHEAD_MS
       if (isSoon) ready.arrived(item)
       else countFar(item.queue, 1)
