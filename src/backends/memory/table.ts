@@ -130,5 +130,7 @@ export class RowTable {
 }
 
 function emptyRing(length: number): (Row | undefined)[] {
-  return Array.from<Row | undefined>({ length })
+  const ring: (Row | undefined)[] = []
+  ring.length = length
+  return ring.fill(undefined)
 }
