@@ -72,7 +72,7 @@ const MEANINGS: readonly Meaning[] = [
   },
   {
     // A port that does not speak TLS says nothing to somebody who does.
-    pattern: /connect ETIMEDOUT|no connection within/,
+    pattern: /connect ETIMEDOUT|no connection within|Redis does not answer/,
     reason: 'unreachable',
     advice:
       'check that Redis runs at this address, and whether its port speaks TLS (rediss://) or not (redis://); work goes on when it is there',

@@ -92,6 +92,8 @@ export function connectRedis(
   client.on('error', (error: Error) => {
     // What only follows from it says less.
     if (isRefused && !('code' in error)) return
+    // ioredis 5 asks on a connection that has broken, and hears that it has: why is known already.
+    if (error.message.includes("isn't writeable")) return
     trouble = error
     if (!isOfSelect(error)) return
     // ioredis would go on in database 0, among the records of somebody else. From here on nothing is written.
@@ -107,16 +109,14 @@ export function connectRedis(
     // Why there was none (an error of the system has a code) says nothing of the one that there is.
     if (trouble !== undefined && 'code' in trouble) trouble = undefined
     keepAlive(underWay > 0)
-    unrefTimers(client)
   })
-  client.on('reconnecting', () => unrefTimers(client))
+  client.on('reconnecting', () => unrefReconnect(client))
   // Those of a cluster are made when they are needed; a connection of its own hears of changes.
+  if (!isCluster(client)) watchTimers(client)
   client.on('+node', (node: Redis) => {
-    node.on('connect', () => {
-      keepAlive(underWay > 0)
-      unrefTimers(node)
-    })
-    node.on('reconnecting', () => unrefTimers(node))
+    watchTimers(node)
+    node.on('connect', () => keepAlive(underWay > 0))
+    node.on('reconnecting', () => unrefReconnect(node))
   })
   // A failed first attempt rejects here, and is followed by others.
   client.connect().catch((error: Error) => (trouble ??= error))
@@ -134,7 +134,10 @@ export function connectRedis(
   /** Connected is not ready: ioredis asks until Redis has loaded its data. */
   function troubleNow(): Error | undefined {
     if (trouble !== undefined || client.status !== 'connect') return trouble
-    return new Error('Redis is loading its data, or does not answer')
+    const { stream } = client as { readonly stream?: { readonly bytesRead?: number } }
+    return new Error(
+      stream?.bytesRead === 0 ? 'Redis does not answer' : 'Redis is loading its data',
+    )
   }
 
   /** Why there is no connection after so long. */
@@ -268,6 +271,8 @@ const LAZY = { lazyConnect: true } as const
 /** What it makes of a URL or of options, defaults included. */
 function readByIoredis(given: string | object, where: string): RedisOptions {
   try {
+    // ioredis 5 makes something of any text.
+    if (typeof given === 'string') void new URL(given)
     const client =
       typeof given === 'string'
         ? new ioredis.Redis(given, LAZY)
@@ -353,21 +358,36 @@ function connectionsOf(client: Redis | Cluster): readonly Redis[] {
 /** What ioredis keeps to itself: its timers, which would keep a process alive for a server that says nothing. */
 interface Timers {
   readonly reconnectTimeout?: NodeJS.Timeout | null
-  readonly socketTimeoutTimer?: NodeJS.Timeout
-  readonly commandQueue?: {
-    toArray?(): readonly { readonly command: { readonly _commandTimeoutTimer?: NodeJS.Timeout } }[]
-  }
+  socketTimeoutTimer?: NodeJS.Timeout | undefined
+}
+
+/** Of the wait before the next attempt to connect. */
+function unrefReconnect(client: Redis | Cluster): void {
+  const { reconnectTimeout } = client as unknown as Timers
+  reconnectTimeout?.unref?.()
 }
 
 /**
- * Of the wait before the next attempt to connect, and of what ioredis itself asks at the beginning. Whoever waits for an
- * answer keeps the process alive by the socket.
+ * Those of the commands of a connection, some of which ioredis sends by itself. Whoever waits for an answer keeps the
+ * process alive by the socket.
  */
-function unrefTimers(client: Redis | Cluster): void {
-  const { reconnectTimeout, socketTimeoutTimer, commandQueue } = client as unknown as Timers
-  reconnectTimeout?.unref?.()
-  socketTimeoutTimer?.unref?.()
-  for (const { command } of commandQueue?.toArray?.() ?? []) command._commandTimeoutTimer?.unref?.()
+function watchTimers(client: Redis): void {
+  const timers = client as unknown as Timers
+  const send = client.sendCommand.bind(client)
+  client.sendCommand = (command, stream) => {
+    const answer = send(command, stream)
+    const { _commandTimeoutTimer: timer } = command as unknown as {
+      readonly _commandTimeoutTimer?: NodeJS.Timeout
+    }
+    timer?.unref?.()
+    timers.socketTimeoutTimer?.unref?.()
+    return answer
+  }
+  // That of a connection that has ended would end the next one (ioredis 5), or keep it without one of its own (6).
+  client.on('close', () => {
+    clearTimeout(timers.socketTimeoutTimer)
+    timers.socketTimeoutTimer = undefined
+  })
 }
 
 function placeOf(client: Redis | Cluster): string {
