@@ -333,6 +333,13 @@ export interface Backend {
   onUnowned?(listener: () => void): () => void
 
   /**
+   * Calls `listener` when somebody may have asked for a cancel that an executor of this backend object has to hear of by
+   * `beat`, as far as the backend notices; without it that takes until the next regular beat. Answers a function that
+   * ends it.
+   */
+  onCancel?(listener: () => void): () => void
+
+  /**
    * Calls `listener` with what `open` finds that is no reason to refuse, and that the user should know, such as a server
    * that keeps nothing on its disk: the executor publishes it as `backend.error`. Answers a function that ends it.
    */

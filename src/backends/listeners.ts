@@ -1,4 +1,4 @@
-/** Who wants to hear of a store: that unowned records may have come up, and whatever else it has to tell. */
+/** Who wants to hear of a store: that unowned records may have come up, that a cancel was asked for, and whatever else it has to tell. */
 
 import type { Backend } from './backend.ts'
 
@@ -28,7 +28,7 @@ export class ListenerSet<News extends readonly unknown[]> {
 export interface Listeners {
   /** Calls every listener soon, and once however often it is said until then. */
   readonly nudge: () => void
-  readonly onUnowned: NonNullable<Backend['onUnowned']>
+  readonly listen: NonNullable<Backend['onUnowned'] & Backend['onCancel']>
 }
 
 export function createListeners(): Listeners {
@@ -45,6 +45,6 @@ export function createListeners(): Listeners {
         listeners.tell()
       })
     },
-    onUnowned: (listener) => listeners.add(listener),
+    listen: (listener) => listeners.add(listener),
   }
 }

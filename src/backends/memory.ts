@@ -45,7 +45,8 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   const unowned = createUnownedRows()
   const cancelling = new Set<Row>()
   const owners = createOwners()
-  const { nudge, onUnowned } = createListeners()
+  const { nudge, listen: onUnowned } = createListeners()
+  const cancels = createListeners()
 
   function obstacleTo(record: NewRecord): InsertResult | undefined {
     const { spec, state, key } = record
@@ -184,7 +185,10 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       if (owner === executorId && fence === extras.cancelFence) {
         return { type: 'claimed', record: snapshot(row) }
       }
-      if (owner !== null || status === 'running') return { type: 'requested', owner }
+      if (owner !== null || status === 'running') {
+        if (owner !== executorId) cancels.nudge()
+        return { type: 'requested', owner }
+      }
       extras.cancelFence = fence + 1
       return { type: 'claimed', record: take(row, executorId) }
     },
@@ -259,6 +263,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
     },
 
     onUnowned,
+    onCancel: cancels.listen,
 
     close({ executorId }) {
       if (owners.close(executorId) && ownedBy(executorId).length > 0) owners.dead.add(executorId)

@@ -13,6 +13,8 @@ export const LEASE_MS = 15_000
 
 export interface Lease {
   beat(): Promise<void>
+  /** As `beat`, by one that begins after this call: what was asked for before it is answered. */
+  beatAgain(): Promise<void>
 }
 
 export function createLease(core: Core, attempts: Attempts): Lease {
@@ -61,12 +63,15 @@ export function createLease(core: Core, attempts: Attempts): Lease {
     await callStore(core, 'persist', 'open', () => core.backend.open(ownerNow(core)))
   }
 
+  function beat(): Promise<void> {
+    beating ??= beatNow().finally(() => {
+      beating = undefined
+    })
+    return beating
+  }
+
   return {
-    beat() {
-      beating ??= beatNow().finally(() => {
-        beating = undefined
-      })
-      return beating
-    },
+    beat,
+    beatAgain: () => (beating === undefined ? beat() : beating.then(beat, beat)),
   }
 }

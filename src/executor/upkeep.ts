@@ -31,7 +31,7 @@ export function createUpkeep(core: Core, lease: Lease, grants: Grants): Upkeep {
   const { backend } = core
   let stopped = false
   const sweeper = createSweeper(core)
-  let unlisten: (() => void) | undefined
+  const unlisten: ((() => void) | undefined)[] = []
   const reportedUnknown = new Map<string, number>()
 
   /** Repeats `work` until stop, `retryMs` after it has failed: never two at once, never holding the process. */
@@ -99,6 +99,10 @@ export function createUpkeep(core: Core, lease: Lease, grants: Grants): Upkeep {
       if (counts[name] === undefined) reportedUnknown.delete(name)
   }
 
+  function hearOfCancels(): void {
+    lease.beatAgain().catch((error: unknown) => core.reportBackendError('beat', error))
+  }
+
   return {
     recover,
     begin() {
@@ -114,13 +118,13 @@ export function createUpkeep(core: Core, lease: Lease, grants: Grants): Upkeep {
       every(DEAD_SWEEP_MS, 'adopt', () => adoptAll())
       every(LOOK_FOR_UNKNOWN_MS, 'countUnknown', lookForUnknown)
       lookForUnknown().catch((error: unknown) => core.reportBackendError('countUnknown', error))
-      unlisten = backend.onUnowned?.(core.window.nudge)
+      unlisten.push(backend.onUnowned?.(core.window.nudge), backend.onCancel?.(hearOfCancels))
     },
     finished: sweeper.finished,
     stop() {
       stopped = true
       sweeper.stop()
-      unlisten?.()
+      for (const end of unlisten) end?.()
       return core.window.stop()
     },
   }

@@ -6,7 +6,7 @@ import { BackendUnavailableError } from '../task/errors.ts'
 /** The methods that can fail; queries and listeners pass through. */
 export type BackendMethod = Exclude<
   keyof Backend,
-  'name' | 'capabilities' | 'queries' | 'onUnowned' | 'onWarning'
+  'name' | 'capabilities' | 'queries' | 'onUnowned' | 'onCancel' | 'onWarning'
 >
 
 /**

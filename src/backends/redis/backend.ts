@@ -41,10 +41,15 @@ const SWEPT_PER_SCRIPT = 250
  */
 export function redisBackend(options: RedisBackendOptions): Backend {
   const settings = checkSettings(options)
-  const { nudge, onUnowned } = createListeners()
+  const { nudge, listen: onUnowned } = createListeners()
+  const cancels = createListeners()
   const warnings = new ListenerSet<[BackendUnavailableError]>()
   const beats = createBeats()
-  const members = createMembers(settings, nudge, (warning) => warnings.tell(warning))
+  const members = createMembers(settings, {
+    free: nudge,
+    cancel: cancels.nudge,
+    warn: (warning) => warnings.tell(warning),
+  })
   const writing: Writing = {
     tokenOf: (executorId, operation) => members.token(executorId, operation),
     forServer: (state) => members.store('write').clock.forServer(state),
@@ -280,6 +285,8 @@ export function redisBackend(options: RedisBackendOptions): Backend {
     },
 
     onUnowned,
+
+    onCancel: cancels.listen,
 
     onWarning: (listener) => warnings.add(listener),
 

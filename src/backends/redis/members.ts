@@ -5,6 +5,7 @@ import type { Owner } from '../backend.ts'
 import { createTurns } from '../in-turn.ts'
 import type { Warn } from './durability.ts'
 import { refusal } from './failure.ts'
+import type { FreeWorkNews } from './free-work.ts'
 import { ownerOfToken, SCHEMA } from './schema.ts'
 import { openStore, type Store } from './store.ts'
 import type { RedisSettings } from './options.ts'
@@ -24,9 +25,23 @@ export interface Members {
 /** The end of a registration is not worth waiting for longer: without a beat it ends by itself. */
 const LEAVE_MS = 2_500
 
-/** `changed` is told that another process has unowned work; `warn` of what its user should know. */
-export function createMembers(settings: RedisSettings, changed: () => void, warn: Warn): Members {
+export interface MembersNews {
+  /** Another process has unowned work. */
+  readonly free: () => void
+  /** Somebody wants a record of one of these executors cancelled. */
+  readonly cancel: () => void
+  /** What their user should know. */
+  readonly warn: Warn
+}
+
+export function createMembers(settings: RedisSettings, news: MembersNews): Members {
   const tokens = new Map<string, string>()
+  const heard: FreeWorkNews = {
+    free: news.free,
+    cancel(token) {
+      if (token === undefined || tokens.get(ownerOfToken(token)) === token) news.cancel()
+    },
+  }
   // One that may have been registered by a call whose answer was lost.
   const fresh = new Map<string, string>()
   let store: Store | undefined
@@ -41,7 +56,7 @@ export function createMembers(settings: RedisSettings, changed: () => void, warn
 
   async function joinNow({ executorId }: Owner): Promise<void> {
     try {
-      store ??= await openStore(settings, changed, warn)
+      store ??= await openStore(settings, heard, news.warn)
       const current = tokens.get(executorId) ?? ''
       const next = fresh.get(executorId) ?? `${executorId}~${randomBytes(5).toString('hex')}`
       fresh.set(executorId, next)

@@ -5,7 +5,7 @@ import { connectRedis } from '../../connections/redis.ts'
 import { createClockOffset, type ClockOffset } from './clock-offset.ts'
 import { checkServer, type Warn } from './durability.ts'
 import { refusal, unavailable } from './failure.ts'
-import { listenForWork } from './free-work.ts'
+import { listenForWork, type FreeWorkNews } from './free-work.ts'
 import { createGroupQueue, type GroupQueue } from './group-queue.ts'
 import { WHERE, type RedisSettings } from './options.ts'
 import { keyBase, metaKey } from './schema.ts'
@@ -30,7 +30,7 @@ const READY_MS = 3_000
  */
 export async function openStore(
   settings: RedisSettings,
-  changed: () => void,
+  news: FreeWorkNews,
   warn: Warn,
 ): Promise<Store> {
   const sender = randomBytes(6).toString('hex')
@@ -46,7 +46,7 @@ export async function openStore(
     throw failure
   }
   const queue = createGroupQueue(connection, metaKey(base), sender)
-  const work = listenForWork(connection, base, sender, changed)
+  const work = listenForWork(connection, base, sender, news)
   const clock = createClockOffset()
 
   return {

@@ -30,8 +30,9 @@ import type { Store } from './store.ts'
  */
 export function sqliteBackend(path: string, options: SqliteBackendOptions = {}): Backend {
   const settings = checkSettings(path, options)
-  const { nudge, onUnowned } = createListeners()
-  const members = createMembers(settings, () => nudge())
+  const { nudge, listen: onUnowned } = createListeners()
+  const cancels = createListeners()
+  const members = createMembers(settings, { free: nudge, cancel: cancels.nudge })
 
   /** Runs `work` with the next group, for the executor that calls. */
   async function run<T>(
@@ -157,10 +158,15 @@ export function sqliteBackend(path: string, options: SqliteBackendOptions = {}):
       return queue.run('append', patches.length, () => update.logs(patches))
     },
 
-    requestCancel: (owner, id, request) =>
-      runOnLease('requestCancel', owner, ({ claim }, number) =>
+    async requestCancel(owner, id, request) {
+      const result = await runOnLease('requestCancel', owner, ({ claim }, number) =>
         claim.cancel(number, owner.executorId, id, request),
-      ),
+      )
+      const other = result.type === 'requested' ? result.owner : null
+      // Of this process: no other connection writes, so nobody would notice.
+      if (other !== null && other !== owner.executorId && members.has(other)) cancels.nudge()
+      return result
+    },
 
     beat: (owner) => run('beat', owner, ({ owners }, number) => owners.beat(number, owner.now)),
 
@@ -214,6 +220,8 @@ export function sqliteBackend(path: string, options: SqliteBackendOptions = {}):
     },
 
     onUnowned,
+
+    onCancel: cancels.listen,
 
     close: (owner) => members.leave(owner),
   }

@@ -24,13 +24,21 @@ export interface Members {
 const LOCK_TRIES = 20
 const LOCK_RETRY_MS = 25
 
-/** `changed` is told that another connection has written. */
-export function createMembers(settings: SqliteSettings, changed: () => void): Members {
+export interface MembersNews {
+  /** Another connection has written: there may be unowned work. */
+  readonly free: () => void
+  /** Another connection wants a record of one of these executors cancelled. */
+  readonly cancel: () => void
+}
+
+export function createMembers(settings: SqliteSettings, news: MembersNews): Members {
   const { path } = settings
   const open = new Set<string>()
   // A number outlives `open` until the calls that were made before the close have run.
   const numbers = new Map<string, number>()
   const locks = new Map<string, OwnerLock>()
+  /** The cancels that each has been told of, or will find by its first beat. */
+  const cancelsKnown = new Map<string, string>()
   let known: string | undefined
   let store: Store | undefined
   // The last to leave and the next to come do not meet half way.
@@ -41,6 +49,17 @@ export function createMembers(settings: SqliteSettings, changed: () => void): Me
     const unused = store
     store = undefined
     await unused?.close()
+  }
+
+  function changed(): void {
+    news.free()
+    let isNew = false
+    for (const executorId of open) {
+      const asked = store?.owners.askedOf(number(executorId)) ?? ''
+      if (asked !== '' && asked !== cancelsKnown.get(executorId)) isNew = true
+      cancelsKnown.set(executorId, asked)
+    }
+    if (isNew) news.cancel()
   }
 
   function release(executorId: string): void {
@@ -98,6 +117,7 @@ export function createMembers(settings: SqliteSettings, changed: () => void): Me
       // Its lock is free in a moment, which says the same.
     }
     numbers.delete(executorId)
+    cancelsKnown.delete(executorId)
     release(executorId)
     await closeIfUnused()
   }

@@ -16,6 +16,8 @@ export interface Owners {
   /** Registers an executor, `current` being its number if it was registered before. Answers its number. */
   register(owner: Owner, current: number | undefined): number
   beat(number: number, now: number): BeatResult
+  /** Which records of this owner somebody wants cancelled: empty, or a text that differs when they do. */
+  askedOf(number: number): string
   /** Every owner but this one. */
   others(number: number): readonly OwnerRow[]
   ids(): readonly string[]
@@ -38,6 +40,8 @@ export function createOwners(db: DatabaseSync): Owners {
   const cancels =
     db.prepare(`SELECT t.id, t.cancel FROM cancels c CROSS JOIN tasks t ON t.seq = c.seq
     WHERE t.owner = ?`)
+  const asked = db.prepare(`SELECT group_concat(c.seq) AS seqs FROM cancels c CROSS JOIN tasks t
+    ON t.seq = c.seq WHERE t.owner = ?`)
   const removeDone = db.prepare(`DELETE FROM cancels WHERE seq IN
     (SELECT c.seq FROM cancels c CROSS JOIN tasks t ON t.seq = c.seq WHERE t.ended_at IS NOT NULL)`)
   const others = db.prepare('SELECT seq, id, registered, beat_at FROM owners WHERE seq <> ?')
@@ -70,6 +74,7 @@ export function createOwners(db: DatabaseSync): Owners {
         cancels: rows.map(({ id, cancel }) => ({ id, ...cancelFrom(cancel) })),
       }
     },
+    askedOf: (number) => (asked.get(number) as { seqs: string | null }).seqs ?? '',
     others: (number) => others.all(number) as unknown as OwnerRow[],
     ids: () => (ids.all() as unknown as { id: string }[]).map(({ id }) => id),
     find: (executorId) => (byId.get(executorId) as { seq: number } | undefined)?.seq,

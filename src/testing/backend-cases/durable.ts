@@ -12,6 +12,7 @@ import {
   NOW,
   type BackendCase,
 } from './case.ts'
+import { hearing } from './hearing.ts'
 
 export const durableCases: readonly BackendCase[] = [
   {
@@ -92,7 +93,14 @@ export const durableCases: readonly BackendCase[] = [
       equal(await other.deadOwners(B, NOW + 60_000), [], 'dead owners')
       const [claimed] = await other.claim(B, { names: ['send-mail'], limit: 9, dueBefore: NOW })
       equal(claimed?.spec.id, waiting.spec.id, 'claimed by the other')
+      let heard = 0
+      const stop = backend.onCancel?.(() => heard++)
       await other.requestCancel(B, stored.spec.id, { by: 'bob' })
+      if (stop !== undefined) {
+        const again = (): unknown => other.requestCancel(B, stored.spec.id, { by: 'bob' })
+        await hearing(again, () => heard > 0)
+        stop()
+      }
       const beat = { type: 'ok', cancels: [{ id: stored.spec.id, by: 'bob' }] }
       equal(await backend.beat(A), beat, 'the cancel from the other')
       const results = await Promise.all([

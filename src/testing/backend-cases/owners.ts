@@ -13,6 +13,7 @@ import {
   stateOf,
   type BackendCase,
 } from './case.ts'
+import { hearing } from './hearing.ts'
 
 const NAMES = ['send-mail']
 
@@ -34,6 +35,27 @@ export const ownerCases: readonly BackendCase[] = [
       equal((await backend.get(id))?.cancelRequest, request, 'what is stored')
       await backend.update([endOf(stored, 'cancelled')])
       equal(await backend.beat(A), { type: 'ok', cancels: [] }, 'the beat after the end')
+    },
+  },
+  {
+    name: 'a listener hears of the cancel of a record that another executor has, until it is taken off',
+    async run({ backend }) {
+      if (backend.onCancel === undefined) return
+      await backend.open(A)
+      await backend.open(B)
+      const { spec } = await insertOne(backend, newRecord(A))
+      let heard = 0
+      const stop = backend.onCancel(() => heard++)
+      await hearing(
+        () => backend.requestCancel(B, spec.id, {}),
+        () => heard > 0,
+      )
+      stop()
+      // What was on its way has come.
+      const settled = heard
+      await backend.requestCancel(B, spec.id, {})
+      await backend.beat(A)
+      equal(heard, settled, 'after the listener was taken off')
     },
   },
   {

@@ -1,5 +1,7 @@
 /** Who may have an unowned record: claims, adoptions and cancels. */
 
+import { CANCEL_MESSAGE } from '../free-work.ts'
+
 /**
  * `C token asked limit dueBefore maxDue queue queueLimit limits`, so many pairs of queue and limit, the number of names, names.
  * Answers `L` when the registration is gone, else whether more is due, and the records.
@@ -157,7 +159,11 @@ ops.K = function()
   call('HSETNX', CANCEL, pos, request)
   call('SADD', CANCELLING, pos)
   if owner == token and call('HGET', CANCELFENCE, pos) == fence then return records({ pos }) end
-  if owner ~= '' or digit == '2' then return 'O' .. owner end
+  if owner ~= '' or digit == '2' then
+    -- Its owner need not wait for its next beat; one that does not hear this does.
+    if owner ~= '' and owner ~= token then redis.pcall('PUBLISH', base .. 'free', '${CANCEL_MESSAGE}' .. owner) end
+    return 'O' .. owner
+  end
   call('HSET', CANCELFENCE, pos, fence + 1)
   return take(token, { pos })
 end
