@@ -46,7 +46,8 @@ const MEANINGS: readonly Meaning[] = [
       'Redis has reached its maxmemory; give it more, or keep finished records for a shorter time',
   },
   {
-    pattern: /READONLY/,
+    // A call that waits is ended with `UNBLOCKED` when the master becomes a replica.
+    pattern: /READONLY|^UNBLOCKED/,
     reason: 'read_only',
     advice: 'this is a replica; work goes on when the connection leads to the master',
   },
@@ -59,6 +60,12 @@ const MEANINGS: readonly Meaning[] = [
     pattern: /^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY)|Redis is loading/,
     reason: 'busy',
     advice: 'Redis is not ready yet; work goes on when it is',
+  },
+  {
+    pattern: /max number of clients reached/,
+    reason: 'unreachable',
+    advice:
+      'Redis has as many connections as its setting maxclients allows; work goes on when there is room',
   },
   {
     pattern: /WRONGTYPE/,

@@ -8,6 +8,7 @@ import type { Backoff } from '../task/options.ts'
 import { readFields } from '../task/reading.ts'
 import { backoffDelayMs } from '../task/retry.ts'
 import { ioredis } from './ioredis.ts'
+import { unrefReconnect, watchTimers } from './redis-timers.ts'
 
 /** Where Redis is: a client of ioredis (5.10 or later), a URL, or options of ioredis. A client is copied, never used or closed. */
 export type RedisSource = Redis | Cluster | RedisOptions | string
@@ -82,7 +83,8 @@ export function connectRedis(
   where: string,
   options: RedisConnectionOptions,
 ): RedisConnection {
-  const { client, keyPrefix } = copyOf(source, where, settingsOf(options))
+  const settings = settingsOf(options, (error) => (trouble = error))
+  const { client, keyPrefix } = copyOf(source, where, settings)
   let trouble: Error | undefined
   let isClosed = false
   /** The database of its number was refused: what there is of a connection is about to end. */
@@ -209,7 +211,7 @@ export function connectRedis(
 }
 
 /** What decides how long anything waits, whatever the caller's client does. */
-function settingsOf(options: RedisConnectionOptions) {
+function settingsOf(options: RedisConnectionOptions, ended: (why: Error) => void) {
   const {
     connectionName,
     commandTimeoutMs = COMMAND_TIMEOUT_MS,
@@ -236,7 +238,11 @@ function settingsOf(options: RedisConnectionOptions) {
     stringNumbers: false,
     retryStrategy: reconnectDelay,
     // After a failover the address leads to another server: only a new connection finds it.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    reconnectOnError(error: Error) {
+      const isReplica = error.message.startsWith('READONLY')
+      if (isReplica) ended(error)
+      return isReplica
+    },
   }
 }
 
@@ -353,41 +359,6 @@ function isCluster(value: unknown): value is Cluster {
 /** Those that a cluster has now; else the one. */
 function connectionsOf(client: Redis | Cluster): readonly Redis[] {
   return isCluster(client) ? client.nodes() : [client]
-}
-
-/** What ioredis keeps to itself: its timers, which would keep a process alive for a server that says nothing. */
-interface Timers {
-  readonly reconnectTimeout?: NodeJS.Timeout | null
-  socketTimeoutTimer?: NodeJS.Timeout | undefined
-}
-
-/** Of the wait before the next attempt to connect. */
-function unrefReconnect(client: Redis | Cluster): void {
-  const { reconnectTimeout } = client as unknown as Timers
-  reconnectTimeout?.unref?.()
-}
-
-/**
- * Those of the commands of a connection, some of which ioredis sends by itself. Whoever waits for an answer keeps the
- * process alive by the socket.
- */
-function watchTimers(client: Redis): void {
-  const timers = client as unknown as Timers
-  const send = client.sendCommand.bind(client)
-  client.sendCommand = (command, stream) => {
-    const answer = send(command, stream)
-    const { _commandTimeoutTimer: timer } = command as unknown as {
-      readonly _commandTimeoutTimer?: NodeJS.Timeout
-    }
-    timer?.unref?.()
-    timers.socketTimeoutTimer?.unref?.()
-    return answer
-  }
-  // That of a connection that has ended would end the next one (ioredis 5), or keep it without one of its own (6).
-  client.on('close', () => {
-    clearTimeout(timers.socketTimeoutTimer)
-    timers.socketTimeoutTimer = undefined
-  })
 }
 
 function placeOf(client: Redis | Cluster): string {

@@ -26,6 +26,8 @@ const MAX_BYTES_PER_CHAR = 3
 const append = redisScript(
   `
 local before = redis.call('GET', KEYS[2])
+-- What somebody else has written there is as if it had been deleted.
+if before and not string.match(before, '^%d+$') then before = false end
 local known = tonumber(before or '0')
 local last = false
 if known < tonumber(ARGV[3]) then return before end

@@ -312,6 +312,20 @@ describe('a stream that Redis refuses', () => {
     expect(shortly(items.slice(1))).toEqual(upTo(100, 4))
   })
 
+  it('goes on when somebody has written over the number that it has stored', async () => {
+    const observer = observe()
+    for (const [index, text] of ['garbage', 'nan', 'inf'].entries()) {
+      observer.onEvent(logEvent(2 * index + 1))
+      await observer.flush()
+      for (const key of await admin.keys(`{${stream}}:writer:*`)) await admin.set(key, text)
+      observer.onEvent(logEvent(2 * index + 2))
+      await delivered(observer, 2 * index + 2)
+    }
+    expect(reports).toHaveLength(3)
+    expect(reports.join()).toContain('it was deleted or flushed')
+    expect(shortly(await take(read(), 6))).toEqual(upTo(6))
+  })
+
   it('stores each event once and in order while Redis refuses some of the scripts under way', async () => {
     const observer = observe(server.url, { maxQueue: 20_000 })
     const count = 20_000
@@ -461,6 +475,28 @@ describe('a reader that Redis refuses', () => {
     expect((await next).value).toMatchObject({ event: { seq: 2 } })
     await items.return()
   }, 20_000)
+
+  it('says that its server has become a replica when that ends its waiting', async () => {
+    const errors: BackendUnavailableError[] = []
+    const controller = new AbortController()
+    const items = readEvents({
+      client: server.url,
+      stream,
+      signal: controller.signal,
+      onError: (error) => errors.push(error),
+    })
+    const next = items.next()
+    await waitFor(async () => (await admin.info('clients')).includes('blocked_clients:1'))
+    try {
+      await admin.replicaof('127.0.0.1', 1)
+      await waitFor(() => errors.length > 0)
+      expect(errors[0]).toMatchObject({ reason: 'read_only' })
+    } finally {
+      await admin.replicaof('NO', 'ONE')
+    }
+    controller.abort()
+    expect((await next).done).toBe(true)
+  })
 
   it('goes on in a stream that begins anew with earlier ids', async () => {
     const isWaiting = async () => String(await admin.client('LIST')).includes('cmd=xread')
