@@ -49,10 +49,10 @@ async function main(): Promise<void> {
   if (homeless.length > 0)
     throw new UsageError(`docs/performance.md has no place for ${homeless.join(', ')}`)
 
+  const others = values.compare === undefined ? undefined : resultsAt(values.compare)
   const { source, node, cpu, system } = describeMachine()
   console.log(`plainsight at ${source}, Node ${node}, ${cpu}, ${system}`)
   const kept = readResults(RESULTS)
-  const others = values.compare === undefined ? undefined : readResults(pathOf(values.compare))
   for (const [index, name] of names.entries()) {
     const place = `${index + 1} of ${names.length}`
     const subject: Subject = await subjects[name]()
@@ -110,8 +110,10 @@ function knownSubject(name: string): SubjectName {
   return known
 }
 
-function pathOf(compared: string): string {
-  return compared === 'results' ? RESULTS : compared
+function resultsAt(compared: string): ReturnType<typeof readResults> {
+  const found = readResults(compared === 'results' ? RESULTS : compared)
+  if (found.size === 0) throw new UsageError(`--compare: there is no result in ${compared}`)
+  return found
 }
 
 /** Numbers of a changed checkout belong to no commit. */
