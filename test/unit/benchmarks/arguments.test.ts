@@ -22,7 +22,7 @@ test.each([
   ['check.ts', ['core', '--rounds', '3'], "bench:check: Unknown option '--rounds'"],
   [
     'check.ts',
-    ['core', 'size'],
+    ['size'],
     'bench:check: a short run cannot tell the ratios of size; npm run bench -- size does',
   ],
 ] as const)('%s %j is refused before anything is measured', (program, args, says) => {
