@@ -18,7 +18,8 @@ const SECONDS = 2.5
 const SETTLING_S = 0.5
 const POLL_MS = 5
 
-const OURS = 'plainsight SQLite ‘process’'
+const SQLITE = 'plainsight SQLite ‘process’'
+const REDIS = 'plainsight Redis without persistence'
 const BULLMQ = 'BullMQ, Redis without persistence'
 
 let services: Services | undefined
@@ -36,15 +37,15 @@ export const latency: Subject = {
   },
   cases: () => [
     start('plainsight in memory', ownVersion(), inMemory()),
-    start(OURS, ownVersion(), inSqlite('process')),
+    start(SQLITE, ownVersion(), inSqlite('process')),
     start('plainsight SQLite ‘power’', ownVersion(), inSqlite('power')),
     start('plainjob, synchronous = NORMAL', versionOf('plainjob'), plainjob('NORMAL', POLL_MS)),
     ...serverCases(),
   ],
   report(series) {
     const found = (name: string): Series | undefined => series.find((each) => each.name === name)
-    const target = (id: GoalId, part: string): readonly Target[] => {
-      const [ours, rival] = [found(`${OURS}: ${part}`), found(`${BULLMQ}: ${part}`)]
+    const target = (id: GoalId, name: string, part: string): readonly Target[] => {
+      const [ours, rival] = [found(`${name}: ${part}`), found(`${BULLMQ}: ${part}`)]
       return ours === undefined || rival === undefined ? [] : [ratioTarget(id, ours, rival)]
     }
     return {
@@ -52,7 +53,12 @@ export const latency: Subject = {
       unit: 'ms',
       series,
       reference: found(`${BULLMQ}: p50`) ?? (series[0] as Series),
-      targets: [...target('latency: p50', 'p50'), ...target('latency: p99', 'p99')],
+      targets: [
+        ...target('latency: p50', SQLITE, 'p50'),
+        ...target('latency: p99', SQLITE, 'p99'),
+        ...target('latency: redis, p50', REDIS, 'p50'),
+        ...target('latency: redis, p99', REDIS, 'p99'),
+      ],
       chart: { series: series.filter(({ name }) => !name.endsWith(': max')) },
       notes: [
         ...leftOut(services),
@@ -73,7 +79,7 @@ function serverCases(): readonly Case[] {
     ...(redis === undefined
       ? []
       : [
-          start('plainsight Redis without persistence', ownVersion(), inRedis(redis)),
+          start(REDIS, ownVersion(), inRedis(redis)),
           start(BULLMQ, versionOf('bullmq'), bullmq(redis)),
         ]),
     ...(postgres === undefined
