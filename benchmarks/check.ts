@@ -31,9 +31,11 @@ async function main(): Promise<number> {
   const { values, positionals } = readArguments()
   await checkNames(positionals)
   if (values.planted) return runPlanted(positionals.length > 0 ? positionals : WITH_EVENTS)
-  const breaches = await checkAll(positionals.length > 0 ? positionals : SUBJECTS)
+  const verdicts = await checkAll(positionals.length > 0 ? positionals : SUBJECTS)
+  const breaches = verdicts.filter(({ isBreach }) => isBreach)
   for (const { text } of breaches) console.error(`UNDER THE FLOOR  ${text}`)
   if (breaches.length > 0) return 1
+  if (verdicts.length === 0) throw new UsageError('nothing could be measured')
   console.log('All ratios that were measured are above their floors.')
   return 0
 }
@@ -65,7 +67,7 @@ async function checkNames(names: readonly string[]): Promise<void> {
 }
 
 async function checkAll(names: readonly string[]): Promise<readonly Verdict[]> {
-  const breaches: Verdict[] = []
+  const all: Verdict[] = []
   for (const name of names as readonly SubjectName[]) {
     const subject: Subject = await subjects[name]()
     const { check } = subject
@@ -80,9 +82,9 @@ async function checkAll(names: readonly string[]): Promise<readonly Verdict[]> {
       console.log(`${name}: once more, with ${LONGER} times the rounds`)
       verdicts = await look(name, subject, { ...check, rounds: check.rounds * LONGER })
     }
-    breaches.push(...verdicts.filter(({ isBreach }) => isBreach))
+    all.push(...verdicts)
   }
-  return breaches
+  return all
 }
 
 async function look(

@@ -24,7 +24,7 @@ import {
   type Series,
 } from './rounds.ts'
 import { redisVersion } from './servers/redis.ts'
-import { leftOut, startServices, urlOf, type Services } from './servers/services.ts'
+import { startServices, urlOf, type Services } from './servers/services.ts'
 import type { Subject } from './subject.ts'
 import { ownVersion, versionOf } from './versions.ts'
 
@@ -50,7 +50,7 @@ export const stream: Subject = {
   async unavailable() {
     const found = await startServices(['redis'])
     await found.stop()
-    return leftOut(found)[0]
+    return found.missing[0]
   },
   async prepare() {
     services = await startServices(['redis'])

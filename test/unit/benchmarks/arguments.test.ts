@@ -8,7 +8,7 @@ function run(program: 'run.ts' | 'check.ts', args: readonly string[]) {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(DIRECTORY, program), ...args],
-    { encoding: 'utf8', timeout: 20_000 },
+    { encoding: 'utf8', timeout: 20_000, env: { ...process.env, REDIS_SERVER_BIN: '/nowhere' } },
   )
   return { status, stdout, stderr }
 }
@@ -30,5 +30,14 @@ test.each([
   expect(stderr).toContain(says)
   expect(stderr).not.toContain('    at ')
   expect(stdout).toBe('')
+  expect(status).toBe(1)
+})
+
+test('a check that could measure nothing has not passed', () => {
+  const { status, stdout, stderr } = run('check.ts', ['stream'])
+  expect(stdout).toBe(
+    'stream: left out: what takes Redis: REDIS_SERVER_BIN is /nowhere, which cannot be executed\n',
+  )
+  expect(stderr).toBe('bench:check: nothing could be measured\n')
   expect(status).toBe(1)
 })
