@@ -4,7 +4,7 @@ import type { PlainsightEvent } from '../events/event.ts'
 import { InvalidOptionsError } from '../task/errors.ts'
 import { reading } from '../task/reading.ts'
 import { eventMessage } from './event-words.ts'
-import { type LogFields, logFields } from './log-fields.ts'
+import { lineFields, type LogFields, logFields } from './log-fields.ts'
 import type { Observer, ObserverCounts } from './observer.ts'
 import {
   observerFilter,
@@ -19,7 +19,10 @@ export interface PinoLike {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
-  /** When there is one, nothing is built for a level that the logger does not write. */
+  /**
+   * When there is one, nothing is built for a level that the logger does not write. Asked until it says yes, and again when
+   * the method of that level is another: pino replaces its methods when its level changes.
+   */
   isLevelEnabled?(level: string): boolean
 }
 
@@ -53,13 +56,14 @@ export function pinoObserver(logger: PinoLike, options: PinoObserverOptions = {}
     { name: 'pino', minLevel: 'info' },
     WHERE,
   )
+  const enabled: Enabled = { debug: undefined, info: undefined, warn: undefined, error: undefined }
   let delivered = 0
   let failed = 0
   return {
     ...filter,
     onEvent(event) {
       try {
-        log(logger, event)
+        log(logger, enabled, event)
         delivered++
       } catch (error) {
         failed++
@@ -70,19 +74,30 @@ export function pinoObserver(logger: PinoLike, options: PinoObserverOptions = {}
   }
 }
 
+type Method = 'debug' | 'info' | 'warn' | 'error'
+
+/** The methods that the logger was asked about last, and said yes. */
+type Enabled = Record<Method, PinoLike[Method] | undefined>
+
 // The method is looked up at each call: pino replaces its methods when its level changes.
-function log(logger: PinoLike, event: PlainsightEvent): void {
-  const method = event.level === 'warning' ? 'warn' : event.level
-  if (logger.isLevelEnabled?.(method) === false) return
-  logger[method](ownFields(event), eventMessage(event))
+function log(logger: PinoLike, enabled: Enabled, event: PlainsightEvent): void {
+  const name = event.level === 'warning' ? 'warn' : event.level
+  const method = logger[name]
+  if (method !== enabled[name]) {
+    if (logger.isLevelEnabled?.(name) === false) return
+    enabled[name] = method
+  }
+  logger[name](ownFields(event), eventMessage(event))
 }
 
 // Events are frozen. A redaction that works in place would fail silently on them, and print the secret.
 function ownFields(event: PlainsightEvent): LogFields {
-  const fields = logFields(event)
-  const { tags, extra, context, err, resultError } = fields
+  const fields =
+    event.type === 'task.log'
+      ? lineFields(event, event.extra === undefined ? undefined : thawed(event.extra))
+      : logFields(event)
+  const { tags, context, err, resultError } = fields
   if (tags !== undefined) fields['tags'] = thawed(tags as object)
-  if (extra !== undefined) fields['extra'] = thawed(extra as object)
   if (context !== undefined) fields['context'] = thawed(context as object)
   // These are fresh themselves, and have a prototype to keep.
   if (err !== undefined) thawItems(err as Items)

@@ -84,17 +84,24 @@ describe('pinoObserver', () => {
     const observer = pinoObserver(target.logger)
     let reads = 0
     const event = new Proxy(log, {
-      ownKeys(each) {
-        reads++
-        return Reflect.ownKeys(each)
+      get(each, key) {
+        if (key === 'seq') reads++
+        return Reflect.get(each, key) as unknown
       },
     })
     observer.onEvent(event)
     expect(reads).toBe(0)
     target.logger.level = 'info'
     observer.onEvent(event)
-    expect(target.lines).toHaveLength(1)
-    expect(observer.counts()).toEqual({ delivered: 2, dropped: 0, failed: 0, queued: 0 })
+    observer.onEvent(event)
+    expect(reads).toBe(2)
+    target.logger.level = 'error'
+    observer.onEvent(event)
+    expect(reads).toBe(2)
+    target.logger.level = 'debug'
+    observer.onEvent(event)
+    expect(target.lines).toHaveLength(3)
+    expect(observer.counts()).toEqual({ delivered: 5, dropped: 0, failed: 0, queued: 0 })
   })
 
   it('counts what a logger throws at, and says so to the executor', () => {
