@@ -1,19 +1,14 @@
 /** The price of OpenTelemetry, beside the same spans and records made with the SDK by hand. */
 
-import {
-  context,
-  propagation,
-  ROOT_CONTEXT,
-  SeverityNumber,
-  SpanKind,
-  trace,
-  type SpanContext,
-} from '@opentelemetry/api'
+import type { SpanContext } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import { BatchLogRecordProcessor, LoggerProvider } from '@opentelemetry/sdk-logs'
 import { AlwaysOffSampler, BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import { createExecutor, defineTask, taskLog, type Observer } from '../src/index.ts'
+// The copy that the SDK has, as in a program: a rival brings another, which would be taken from here.
+import { context, propagation, ROOT_CONTEXT, SpanKind, trace } from '../src/observers/otel/api.ts'
+import { SEVERITY } from '../src/observers/otel/severity.ts'
 import { otelObserver } from '../src/otel.ts'
 import { mailTo, sumOfMails, type Mail } from './mail.ts'
 import { ratioTarget, valueTarget } from './report.ts'
@@ -196,7 +191,7 @@ function instrumented(way: Way): Case {
         const body = 'Sending'
         const of = { 'messaging.message.id': id, 'plainsight.task.name': 'send' }
         const record = { attributes: { ...of, 'plainsight.task.attempt': 0, userId } }
-        const severityNumber = SeverityNumber.INFO
+        const severityNumber = SEVERITY.info
         logger.emit({
           ...record,
           body,
