@@ -297,8 +297,9 @@ function takesAll({ types, filter }: BusListener, type: EventType): boolean {
 }
 
 function passes(listener: BusListener, event: PlainsightEvent): boolean {
-  if (listener.types?.has(event.type) === true) return true
-  const { floor, floorFor } = listener.filter
+  const { types, filter } = listener
+  const { floor, floorFor } = filter
   const rank = rankOf(event.level)
-  return rank >= floor && (floorFor === undefined || rank >= floorFor(event))
+  if (rank >= floor && (floorFor === undefined || rank >= floorFor(event))) return true
+  return types?.has(event.type) === true
 }

@@ -17,8 +17,15 @@ const WITHIN_LIMITS: TextMapSetter<Record<string, string>> = {
     const max = key === 'tracestate' ? MAX_TRACESTATE : CARRIER_LIMITS.maxValueLength
     if (typeof value !== 'string' || value === '' || value.length > max) return
     if (key.length > CARRIER_LIMITS.maxKeyLength) return
-    if (Object.keys(carrier).length < CARRIER_LIMITS.maxEntries) carrier[key] = value
+    if (hasRoom(carrier)) carrier[key] = value
   },
+}
+
+// Carriers have one entry or two: cheaper to count than to list.
+function hasRoom(carrier: object): boolean {
+  let entries = 0
+  for (const _key in carrier) entries += 1
+  return entries < CARRIER_LIMITS.maxEntries
 }
 
 /** The context that a carrier stands for; the root context when it is empty or cannot be read. */

@@ -8,7 +8,9 @@ import type { Telemetry } from './telemetry.ts'
 
 /** Counts `event`, if it is one that is counted. */
 export function countEvent(telemetry: Telemetry, event: PlainsightEvent): void {
-  if (!isTaskEvent(event) || telemetry.instruments().isSilent) return
+  // Most events are lines, and none of them is counted.
+  if (event.type === 'task.log' || !isTaskEvent(event)) return
+  if (telemetry.instruments().isSilent) return
   switch (event.type) {
     case 'task.deduplicated':
       telemetry.instruments().deduplications.add(1, plain(telemetry, event, 'enqueue'))
