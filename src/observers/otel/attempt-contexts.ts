@@ -25,6 +25,8 @@ export interface AttemptContexts {
  * outcome is stored, or later.
  */
 const MIN_ENDED = 4_096
+/** Where only lines are logged: none comes of an attempt that has ended. They are forgotten young, as most objects are. */
+const MIN_ENDED_OF_LINES = 256
 
 // A class: one is made for every attempt.
 class Known implements AttemptMark {
@@ -46,7 +48,9 @@ class Known implements AttemptMark {
   }
 }
 
-export function createAttemptContexts(): AttemptContexts {
+/** @param isForLines - whether nothing but lines is logged */
+export function createAttemptContexts(isForLines: boolean): AttemptContexts {
+  const minEnded = isForLines ? MIN_ENDED_OF_LINES : MIN_ENDED
   // Two generations, of which the elder is forgotten as a whole: to delete one by one from a map costs more than all else.
   let recent = new Map<string, Known>()
   let elder = new Map<string, Known>()
@@ -78,7 +82,7 @@ export function createAttemptContexts(): AttemptContexts {
       known.context = undefined
       known.span = span
       ends += 1
-      if (ends >= MIN_ENDED) forgetElder()
+      if (ends >= minEnded) forgetElder()
     },
     of({ type, taskId, attempt }) {
       if (type === 'task.log') {

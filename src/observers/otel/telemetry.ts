@@ -55,6 +55,7 @@ export interface Telemetry {
 const SCOPE = { schemaUrl: SCHEMA_URL }
 
 export function createTelemetry(settings: OtelSettings): Telemetry {
+  const { filter } = settings
   const sources: ActivitySource[] = []
   let current: Instruments | undefined
 
@@ -83,8 +84,8 @@ export function createTelemetry(settings: OtelSettings): Telemetry {
 
   const telemetry: Telemetry = {
     settings,
-    attempts: createAttemptContexts(),
-    levels: parseMinLevel(settings.filter.minLevel),
+    attempts: createAttemptContexts(filter.lifecycle === false && filter.types === undefined),
+    levels: parseMinLevel(filter.minLevel),
     metricAttributes: createMetricAttributes(settings.metricTags),
     errorType: createErrorTypes(),
     met: new Map(),

@@ -31,7 +31,7 @@ const event = (taskId: string, attempt: number, type = 'task.progress'): TaskEve
 
 describe('attempt contexts', () => {
   it('finds an attempt while it runs and after it, and none that it was not told of', () => {
-    const contexts = createAttemptContexts()
+    const contexts = createAttemptContexts(false)
     expect(contexts.of(event('t', 0))).toBeUndefined()
     const first = begin(contexts, 't', 0)
     expect(contexts.of(event('t', 0))).toBe(first.context)
@@ -46,7 +46,7 @@ describe('attempt contexts', () => {
   })
 
   it('an attempt whose body outlived it is still found while the next one runs', () => {
-    const contexts = createAttemptContexts()
+    const contexts = createAttemptContexts(false)
     const first = begin(contexts, 't', 0)
     end(contexts, first)
     const second = begin(contexts, 't', 1)
@@ -55,10 +55,10 @@ describe('attempt contexts', () => {
   })
 
   it('a line is in the active context if that is of its attempt, and not if it is of another', () => {
-    const contexts = createAttemptContexts()
+    const contexts = createAttemptContexts(false)
     const [own, other, foreign] = [
       begin(contexts, 't', 1),
-      begin(createAttemptContexts(), 't', 0),
+      begin(createAttemptContexts(false), 't', 0),
       begin(contexts, 'u', 1),
     ]
     const at = (active: Context): Context | undefined =>
@@ -76,7 +76,7 @@ describe('attempt contexts', () => {
   })
 
   it('remembers the 4,096 that ended last, and not twice as many', () => {
-    const contexts = createAttemptContexts()
+    const contexts = createAttemptContexts(false)
     const running = begin(contexts, 'running', 0)
     for (let index = 0; index < 8_200; index++) end(contexts, begin(contexts, `t${index}`, 0))
     expect(contexts.of(event('t0', 0))).toBeUndefined()
@@ -87,5 +87,13 @@ describe('attempt contexts', () => {
     expect(contexts.of(event('running', 0))).toBe(running.context)
     end(contexts, running)
     expect(spanIn(contexts.of(event('running', 0)))).toBe('running:0')
+  })
+
+  it('forgets what has ended sooner where only lines are logged, and nothing that runs', () => {
+    const contexts = createAttemptContexts(true)
+    const running = begin(contexts, 'running', 0)
+    for (let index = 0; index < 1_000; index++) end(contexts, begin(contexts, `t${index}`, 0))
+    expect(contexts.of(event('t0', 0))).toBeUndefined()
+    expect(contexts.of(event('running', 0, 'task.log'))).toBe(running.context)
   })
 })
