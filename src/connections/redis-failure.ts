@@ -26,7 +26,8 @@ const MEANINGS: readonly Meaning[] = [
   {
     pattern: /NOPERM|The user executing the script can't/,
     reason: 'access_denied',
-    advice: 'the user may not do this; docs/redis.md lists what its ACL has to allow',
+    advice:
+      'the user may not do this; docs/redis.md (records) and docs/event-streams.md (streams) say what its ACL has to allow',
   },
   {
     pattern: /DB index is out of range|invalid DB index|SELECT is not allowed/,
