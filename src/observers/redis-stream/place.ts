@@ -39,9 +39,9 @@ export function checkPlace(client: unknown, stream: unknown, where: string): voi
 /** The first brace, and the first that closes after it. Source: redis.io/docs, cluster specification, hash tags */
 const HASH_TAG = /^[^{}]*\{[^{}]+\}/
 
-/** A key beside that of the stream, in the same slot. */
+/** A key beside that of the stream, in the same slot, and with the same beginning: what ACLs go by. */
 export function keyBeside(streamKey: string, rest: string): string {
-  return HASH_TAG.test(streamKey) ? `${streamKey}:${rest}` : `{${streamKey}}:${rest}`
+  return HASH_TAG.test(streamKey) ? `${streamKey}:${rest}` : `${streamKey}:{${streamKey}}:${rest}`
 }
 
 /** An open connection to the place of a stream. */

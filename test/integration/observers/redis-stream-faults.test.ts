@@ -317,13 +317,33 @@ describe('a stream that Redis refuses', () => {
     for (const [index, text] of ['garbage', 'nan', 'inf'].entries()) {
       observer.onEvent(logEvent(2 * index + 1))
       await observer.flush()
-      for (const key of await admin.keys(`{${stream}}:writer:*`)) await admin.set(key, text)
+      for (const key of await admin.keys(`${stream}:{${stream}}:writer:*`))
+        await admin.set(key, text)
       observer.onEvent(logEvent(2 * index + 2))
       await delivered(observer, 2 * index + 2)
     }
     expect(reports).toHaveLength(3)
     expect(reports.join()).toContain('it was deleted or flushed')
     expect(shortly(await take(read(), 6))).toEqual(upTo(6))
+  })
+
+  it('needs no more rights than docs/event-streams.md says, on no other keys', async () => {
+    const connection = '+hello +info +ping +client +select'
+    const users = {
+      writer: '+evalsha +eval +get +set +xadd',
+      reader: '+xread +xrange +xrevrange +xinfo',
+    }
+    for (const [user, rights] of Object.entries(users)) {
+      const all = `on >pw resetchannels ~${stream}* ${connection} ${rights}`.split(' ')
+      await admin.call('ACL', 'SETUSER', user, ...all)
+    }
+    const as = (user: string): string => server.url.replace('//', `//${user}:pw@`)
+    const observer = observe(as('writer'))
+    observer.onEvent(logEvent(1))
+    await observer.flush()
+    expect(reports).toEqual([])
+    expect(shortly(await take(read(as('reader')), 1))).toEqual(upTo(1))
+    await admin.call('ACL', 'DELUSER', ...Object.keys(users))
   })
 
   it('stores each event once and in order while Redis refuses some of the scripts under way', async () => {

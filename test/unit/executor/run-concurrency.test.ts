@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { defineTask } from '../../../src/index.ts'
 import { InvalidOptionsError } from '../../../src/task/errors.ts'
+import { manualClock } from '../../../src/testing/manual-clock.ts'
 import { waitFor } from '../../../src/testing/wait-for.ts'
 import { gate, recorded } from '../../support/recorded.ts'
 
@@ -187,12 +188,15 @@ describe('order', () => {
 
   test('puts what comes due where its priority says', async () => {
     const { task, seen, gates, letGo } = counted('ordered')
-    const { executor } = recorded({ tasks: [task], concurrency: 1 })
+    const clock = manualClock()
+    const { executor } = recorded({ tasks: [task], concurrency: 1, clock })
     await executor.enqueue(task, 0)
     await waitFor(() => gates.has(0))
     await executor.enqueue(task, 1)
     await executor.enqueue(task, 2, { delay: 1, priority: 9 })
-    await waitFor(() => executor.stats().queued === 2)
+    expect(executor.stats()).toMatchObject({ queued: 1, scheduled: 1 })
+    await clock.advance(1)
+    expect(executor.stats()).toMatchObject({ queued: 2, scheduled: 0 })
     letGo(0)
     await waitFor(() => gates.has(2))
     letGo(2)
