@@ -1,7 +1,16 @@
 // What a user gets: the packed package, installed into an empty project, compiled against and run.
 
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -53,6 +62,22 @@ describe.skipIf(!existsSync(join(root, 'dist')))('the packed package, installed'
   it('loads every entry point, with no other package installed', async () => {
     const loaded = doors.length - Object.keys(peered).length
     expect(await node(['doors.ts'])).toEqual({ stdout: `${loaded}\n`, stderr: '' })
+  })
+
+  it('has its dependency inside, of the very version that package.json names, and its licence', () => {
+    const read = (path: string): string => readFileSync(join(project, 'node_modules', path), 'utf8')
+    const { dependencies } = JSON.parse(read('plainsight/package.json')) as Record<string, object>
+    const { version } = JSON.parse(read('eventemitter3/package.json')) as Record<string, string>
+    expect(dependencies).toEqual({ eventemitter3: version })
+    const files = readdirSync(join(project, 'node_modules/plainsight/dist'), {
+      recursive: true,
+      encoding: 'utf8',
+    }).filter((name) => name.endsWith('.js'))
+    const asking = files.filter((name) =>
+      read(`plainsight/dist/${name}`).includes('"eventemitter3"'),
+    )
+    expect(asking).toEqual([])
+    expect(read('plainsight/dist/eventemitter3.LICENSE')).toContain('Arnout Kazemier')
   })
 
   it.each(Object.entries(peered))(
