@@ -43,6 +43,8 @@ export interface Go {
 const ENDS = ['succeeded', 'failed', 'cancelled', 'interrupted', 'expired'] as const
 const LONG_RATE = 0.02
 const PACE_MS = 4
+/** What is enqueued to be held and does not begin within so long is not held. */
+const HOLD_MS = 3_000
 
 const say = (line: string): void => void writeSync(1, `${line}\n`)
 
@@ -83,7 +85,7 @@ input.on('line', (line) => {
   if (word === 'close') void close()
   if (word === 'cancel') void cancel(id)
   if (word === 'hold') void hold()
-  if (word === 'release') say(`long ${heldId}`)
+  if (word === 'release') release()
 })
 
 await start()
@@ -124,11 +126,11 @@ async function enqueueOne(): Promise<void> {
 async function enqueueLong(): Promise<void> {
   const id = longId()
   say(`long ${id}`)
-  await acceptLong(id)
+  await acceptLong(id, 0)
 }
 
-async function acceptLong(id: string): Promise<void> {
-  const handle = await executor.enqueue(tasks.long, { workMs: 0 }, { id })
+async function acceptLong(id: string, priority: number): Promise<void> {
+  const handle = await executor.enqueue(tasks.long, { workMs: 0 }, { id, priority })
   journal.write('A', handle.id, 'long', '-')
 }
 
@@ -136,23 +138,30 @@ function longId(): string {
   return `long-${go.tag}-${random.below(1 << 30)}`
 }
 
+function release(): void {
+  say(`long ${heldId}`)
+  heldId = ''
+}
+
 /** Nobody may cancel it before it is released: what is held must be there to be lost. */
 async function hold(): Promise<void> {
+  let isHeld = false
   const stop = executor.events.on('attempt.started', ({ taskId }) => {
     if (taskId !== heldId) return
+    isHeld = true
     stop()
     say(`held ${heldId}`)
   })
-  for (;;) {
+  while (!isHeld) {
+    if (heldId !== '') say(`long ${heldId}`)
     heldId = longId()
     try {
-      await acceptLong(heldId)
-      return
+      await acceptLong(heldId, 9)
     } catch (error) {
       if (!isAway(error)) throw error
-      // It may be there all the same.
-      say(`long ${heldId}`)
     }
+    // Not accepted, or another worker had a free slot before this one: it is of no use then, and is let go.
+    for (let waited = 0; waited < HOLD_MS && !isHeld; waited += PACE_MS) await sleep(PACE_MS)
   }
 }
 

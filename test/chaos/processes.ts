@@ -265,7 +265,7 @@ async function hold(child: Child): Promise<string> {
   const held = (): readonly string[] => child.lines.filter((line) => line.startsWith('held '))
   const before = held().length
   child.write('hold')
-  await waitFor(() => held().length > before, { timeout: '20s', what: 'a task that is held' })
+  await waitFor(() => held().length > before, { timeout: '60s', what: 'a task that is held' })
   return held().at(-1)?.slice('held '.length) ?? ''
 }
 
