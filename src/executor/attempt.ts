@@ -15,7 +15,6 @@ import type { Decision, Ending } from './decision.ts'
 import { createEndings, type Endings } from './endings.ts'
 import { announceStarted, type LiveTask, type StartBehind } from './live-task.ts'
 import type { LogStore } from './log-store.ts'
-import { writeState } from './persist.ts'
 import { AttemptOperation } from './run-operation.ts'
 import { RunningAttempt } from './running-attempt.ts'
 import { forget, lose, NO_FACTS, patchOf, settle } from './settle.ts'
@@ -79,7 +78,7 @@ export function createAttempts(core: Core, logStore: LogStore): Attempts {
       return
     }
     live.startingAtMs = sinceMs
-    const answer = answersAtOnce ? writeState(core, patch) : undefined
+    const answer = core.turnWrites.atOnce(patch)
     if (answer === undefined || answer instanceof Promise) startLater(live, next, patch, answer)
     else started(live, next, answer)
   }

@@ -124,6 +124,7 @@ export function createTurnWrites(
       inserts.add(makeRecord, answered, rejected)
       schedule()
     },
+    atOnce: (patch) => (answersAtOnce ? writeState(coreOf(), patch) : undefined),
     update(patch, isStart, answered, gaveUp) {
       if (answersAtOnce) {
         write(patch, answered, gaveUp)

@@ -210,11 +210,10 @@ function readExtra(extra: unknown, unknownLevel: unknown): Extra {
   if (extra === undefined && unknownLevel === undefined) return NO_EXTRA
   let error: SerializedError | undefined
   let fields = flatFields(extra)
-  if (fields !== undefined) {
-    // No error is in it.
-  } else if (isError(extra)) {
+  // No error is in flat fields.
+  if (fields === undefined && isError(extra)) {
     error = serializeError(extra)
-  } else {
+  } else if (fields === undefined) {
     fields = plainFields(extra)
     const inner = errorIn(extra)
     if (inner !== undefined) error = serializeError(inner)

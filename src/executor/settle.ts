@@ -11,7 +11,6 @@ import type { FailureReason } from '../task/outcome.ts'
 import type { Core } from './core.ts'
 import { announceDone, type LiveTask } from './live-task.ts'
 import type { LogStore } from './log-store.ts'
-import { writeState } from './persist.ts'
 import { noteOffset, wallDrift } from './wall-drift.ts'
 import { requestOf } from './watch.ts'
 
@@ -57,7 +56,7 @@ function writeEnd(
   // One that is given up until its retry would not hear of a cancel before.
   const unlessCancelled = next.status === 'retrying' && next.owner === null
   const patch = patchOf(core, live, next, live.state.fence, unlessCancelled)
-  const answer = core.backend.capabilities.durable === 'none' ? writeState(core, patch) : undefined
+  const answer = core.turnWrites.atOnce(patch)
   if (answer === undefined || answer instanceof Promise)
     writtenLater(core, live, next, facts, then, patch, answer)
   else settled(core, live, next, facts, answer, then)

@@ -24,6 +24,8 @@ export interface TurnWrites {
     answered: (result: InsertEachResult) => void,
     rejected: (error: Error) => void,
   ): void
+  /** Writes a state now, where the store answers at once, repeated until it does; `undefined` where it waits for the others. */
+  atOnce(patch: StatePatch): WriteResult | Promise<WriteResult> | undefined
   /**
    * Writes a state with the others of this turn, repeated until the store answers. Starts go before the log lines of the
    * turn, ends after them. `gaveUp` is called instead when the executor was closed before.
